@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 PYTEST_FRAMEWORKS := -m frameworks -n 2 --dist worksteal tests/frameworks
+PYTEST_CONTAINERS := -m containers -n 4
 PYTEST_CONTROL_PLANE := -m control_plane -n 1 tests/cluster
 
 # Percent of lines and branches that `make test COVERAGE=1` must reach; it only rises. Subprocesses are not measured.
 COVERAGE_FLOOR := 85
 
-.PHONY: demo test test-frameworks test-browser test-control-plane check goldens schemas lock clean
+.PHONY: demo test test-frameworks test-containers test-browser test-control-plane check goldens schemas lock clean
 
 demo: $(READY)  ## train a grid of eight models on the digits on this machine and print the results
 	@examples/demo.sh "$(CURDIR)/$(BIN)/riseml"
@@ -21,6 +22,9 @@ test: $(READY)  ## run all tests that need neither a cluster nor a large downloa
 test-frameworks: $(READY)  ## run real frameworks on the local engine; downloads about 700 MB once and says what
 	$(BIN)/python tests/frameworks/environments.py
 	$(BIN)/pytest $(PYTEST_FRAMEWORKS)
+
+test-containers: $(READY)  ## run jobs in containers, from Debian's packages podman, runc and docker-registry; the image is made of this machine's files
+	$(BIN)/pytest $(PYTEST_CONTAINERS)
 
 test-browser: $(READY)  ## test the pages of reports in Chromium, from Debian's packages chromium and chromium-driver
 	$(BIN)/pytest -m browser -n 0 tests/browser

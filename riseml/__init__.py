@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from riseml.client.types import Killed as Killed
     from riseml.client.types import Overrides as Overrides
     from riseml.client.types import RunHandle as RunHandle
+    from riseml.consumption import UsageReport as UsageReport
     from riseml.diagnosis import Cause as Cause
     from riseml.doctor import Finding as Finding
     from riseml.engines import Change as Change
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
     from riseml.project import Exclusion as Exclusion
     from riseml.project import Snapshot as Snapshot
     from riseml.project import Survey as Survey
+    from riseml.readings import GpuUsage as GpuUsage
+    from riseml.readings import JobUsage as JobUsage
     from riseml.settings import Settings as Settings
     from riseml.status import ExperimentStatus as ExperimentStatus
     from riseml.status import JobStatus as JobStatus
@@ -65,6 +68,7 @@ if TYPE_CHECKING:
     from riseml.storage.transfer import CopyReport as CopyReport
     from riseml.storage.uris import Location as Location
     from riseml.storage.volume import Entry as Entry
+    from riseml.usage import Usage as Usage
 
     def report_result(**values: object) -> None:
         """Report values by name; they are added to those of earlier calls."""
@@ -102,6 +106,7 @@ __all__ = [
     "Fault",
     "Finding",
     "FolderCode",
+    "GpuUsage",
     "Grown",
     "HomeError",
     "Id",
@@ -109,6 +114,7 @@ __all__ = [
     "InvalidInputError",
     "Job",
     "JobStatus",
+    "JobUsage",
     "Killed",
     "Location",
     "Marks",
@@ -135,6 +141,8 @@ __all__ = [
     "TimedOutError",
     "UnreachableError",
     "UnsupportedError",
+    "Usage",
+    "UsageReport",
     "__version__",
     "experiment_id",
     "report_progress",
@@ -189,6 +197,7 @@ _MODULES = {
     "Snapshot": "riseml.project",
     "Survey": "riseml.project",
     "Settings": "riseml.settings",
+    "UsageReport": "riseml.consumption",
     "ExperimentStatus": "riseml.status",
     "JobStatus": "riseml.status",
     "SetStatus": "riseml.status",
@@ -197,6 +206,9 @@ _MODULES = {
     "CopyReport": "riseml.storage.transfer",
     "Location": "riseml.storage.uris",
     "Entry": "riseml.storage.volume",
+    "GpuUsage": "riseml.readings",
+    "JobUsage": "riseml.readings",
+    "Usage": "riseml.usage",
 }
 # These come from the file that jobs import as `riseml`.
 _IN_JOBS = frozenset(

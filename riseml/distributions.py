@@ -7,10 +7,13 @@ that chooses the parameters of a round imports it, too.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from riseml.dataclass import dataclass
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 FLOAT, INT, CHOICE = "float", "int", "choice"
 # Digits of a value, counted from the first one in which the ends of its range differ.
@@ -59,7 +62,7 @@ class Distribution:
             return len(self.choices)
         if not self.step:
             return None
-        return int(self._span / Decimal(self.step)) + 1
+        return int(self._span / _decimal(self.step)) + 1
 
     @property
     def samples(self) -> tuple[str, ...]:
@@ -92,16 +95,16 @@ class Distribution:
         """
         if not math.isfinite(number):
             raise ValueError(f"{number} is not a value of a distribution")
-        low, high = Decimal(self.low), Decimal(self.high)
-        exact = min(max(Decimal(repr(number)), low), high)
+        low, high = _decimal(self.low), _decimal(self.high)
+        exact = min(max(_decimal(repr(number)), low), high)
         if self.step:
-            return self._stepped(round((exact - low) / Decimal(self.step)))
+            return self._stepped(round((exact - low) / _decimal(self.step)))
         rounded = min(max(exact.quantize(self._quantum(exact)), low), high)
         return repr(float(rounded))
 
     @property
-    def _span(self) -> Decimal:
-        return Decimal(self.high) - Decimal(self.low)
+    def _span(self) -> "Decimal":
+        return _decimal(self.high) - _decimal(self.low)
 
     def _log_value(self, share: float) -> float:
         margin = _MARGINS[self.kind]
@@ -110,17 +113,24 @@ class Distribution:
         return math.exp(low + share * (high - low))
 
     def _stepped(self, index: int) -> str:
-        value = Decimal(self.low) + index * Decimal(self.step)
+        value = _decimal(self.low) + index * _decimal(self.step)
         if self.kind == INT:
             return str(int(value))
         return repr(float(value))
 
-    def _quantum(self, value: Decimal) -> Decimal:
+    def _quantum(self, value: "Decimal") -> "Decimal":
         """Return the difference between neighbouring values."""
         scale = self._span
         if self.is_log:
             scale = min(scale, value)
-        return Decimal((0, (1,), scale.adjusted() - _DIGITS + 1))
+        return _decimal((0, (1,), scale.adjusted() - _DIGITS + 1))
+
+
+def _decimal(value: Any) -> "Decimal":
+    # Most plans have no distribution, and loading `decimal` takes 1 ms.
+    from decimal import Decimal  # noqa: PLC0415
+
+    return Decimal(value)
 
 
 Values = tuple[str, ...] | Distribution

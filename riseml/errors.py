@@ -21,9 +21,9 @@ The number is the exit status of the command line. Every error that a user can c
 of these; any other exception is a bug.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from riseml.dataclass import dataclass
 from riseml.excerpts import LONGEST, excerpt, readable
 
 

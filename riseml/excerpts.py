@@ -34,6 +34,11 @@ def excerpt(text: str, length: int = _EXCERPT_CHARACTERS) -> str:
     return f"{text[: length - 1]}…"
 
 
+def listed(words: Iterable[str], blank: str = "none") -> str:
+    """Return words with commas between them, `blank` if there are none."""
+    return ", ".join(words) or blank
+
+
 def first_of(words: Sequence[str], most: int) -> str:
     """Return words as `a, b, ...`: at most the first `most`, and dots for the others."""
     others = ["..."] if len(words) > most else []

@@ -8,6 +8,9 @@ others may read it     ──▶ used; what RiseML makes in it has mode 0700 or 
 
 import os
 import stat
+
+# `threading` has the same function, and takes 1 ms to load.
+from _thread import get_ident
 from pathlib import Path
 
 from riseml import disk
@@ -67,6 +70,22 @@ def make_folder(path: Path) -> None:
 def open_file(path: Path | str, flags: int) -> int:
     """Open a file of a home, and make it for this user only; return the descriptor."""
     return os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file of a home, for this user only; readers see the old text or the new one.
+
+    Several commands and threads may do so at once.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}")
+    # The mode must be right before the first byte is written.
+    descriptor = open_file(unfinished, os.O_WRONLY | os.O_TRUNC)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    unfinished.replace(path)
 
 
 def unusable(home: Path, error: OSError) -> HomeError:

@@ -36,15 +36,28 @@ INDEX = "riseml.io/index"
 # The attempt of an experiment whose jobs are retried together.
 ATTEMPT = "riseml.io/attempt"
 
+# The label `app` of the pod of a user's store.
+STORE = "riseml-store"
+
 # Annotations of pods.
 
 # "true" if the jobs of an experiment have a network of their own on a shared machine.
 ISOLATE_NETWORK = "riseml.io/isolate-network"
 # "true" if a job sees none of the Python packages that a shared machine has.
 ISOLATED = "riseml.io/isolated"
+# "true" on pods that may use no more of a shared machine than they request.
+ENFORCED = "riseml.io/enforced"
+
+# The part of a GPU that a job gets; absent if it gets whole ones.
+GPUS = "riseml.io/gpus"
+# The least memory of each of its GPUs, and their type; absent for any.
+GPU_MEM = "riseml.io/gpu-mem"
+GPU_TYPE = "riseml.io/gpu-type"
 
 # The name of an image begins like that if it stands for an environment of a home.
 ENVIRONMENT = "riseml-env:"
+# The same for the id of an image that this machine has.
+IMAGE_ID = "sha256:"
 
 # Labels of nodes.
 
@@ -59,6 +72,18 @@ BUILD_NODE = "riseml.io/build-node"
 INSTANCE = "workflows.argoproj.io/controller-instanceid"
 # The Workflow's name, on every pod.
 WORKFLOW = "workflows.argoproj.io/workflow"
+# The name of the Workflow that this one is a copy of, made by `argo resubmit`.
+RESUBMITTED = "workflows.argoproj.io/resubmitted-from-workflow"
+# Who used the Argo Server last to change a Workflow, by subject, name or e-mail address,
+# and the action; absent if it does not know.
+ACTOR = "workflows.argoproj.io/actor"
+ACTOR_NAME = "workflows.argoproj.io/actor-preferred-username"
+ACTOR_EMAIL = "workflows.argoproj.io/actor-email"
+ACTION = "workflows.argoproj.io/action"
+# Who submitted the Workflow through an Argo Server, as that knows them.
+CREATOR = "workflows.argoproj.io/creator"
+CREATOR_NAME = "workflows.argoproj.io/creator-preferred-username"
+CREATOR_EMAIL = "workflows.argoproj.io/creator-email"
 # The Workflow's phase; absent until a controller has seen it.
 PHASE = "workflows.argoproj.io/phase"
 
@@ -74,6 +99,8 @@ EXCLUDED = "riseml.io/excluded"
 GIT = "riseml.io/git"
 # The note of the user about the run; absent if there is none.
 NOTE = "riseml.io/note"
+# The name by which the API server knows who submitted the Workflow.
+SUBMITTER = "riseml.io/submitter"
 # The metrics that riseml.yml names under `results`, as JSON; absent if it names none.
 METRICS = "riseml.io/metrics"
 # How the experiments were chosen, as JSON: method, seed, metric; absent for a grid.
@@ -82,6 +109,8 @@ SEARCH = "riseml.io/search"
 BASE_IMAGE = "riseml.io/base-image"
 # `<number of the experiment or *>=<RFC 3339 time>` entries joined by commas; empty at first.
 KILLED = "riseml.io/killed"
+# What runs the jobs on one machine: process, podman or docker; absent on a cluster.
+RUNNER = "riseml.io/runner"
 TITLE = "workflows.argoproj.io/title"
 DESCRIPTION = "workflows.argoproj.io/description"
 
@@ -109,6 +138,9 @@ POSITION_PARAMETER = "riseml-place"
 ATTEMPT_PARAMETER = "riseml-attempt"
 # The bracket of an experiment in a search with several.
 BRACKET_PARAMETER = "riseml-bracket"
+# The argument of a template whose experiments are not all combinations of some values: a list of
+# objects, as JSON.
+EXPERIMENTS_PARAMETER = "experiments"
 
 # Output parameters.
 
@@ -118,8 +150,26 @@ FAILED_STEP = "failed"
 MISSING = "missing"
 # What a job left in its working directory, in words.
 WORKDIR = "workdir"
+# What a job used, as JSON: the fields of `riseml.usage.Usage`.
+USAGE = "usage"
+# Of a job that was held after its failure: the time of the failure, in seconds since 1970.
+HELD = "held"
 # Of a job that its search stopped: the step, and the metric that decided.
 EARLY = "early"
+# Of a job that was stopped because its GPUs were idle: for how many seconds they were.
+IDLE = "idle"
+# Of a job whose lines were stopped at their `timeout`: that, in seconds.
+TIMED_OUT = "timeout"
+
+# The exit code of a gang's job that gives its resources back (templates/gang.sh). Programs do
+# not use it: a shell would take it for a signal.
+RELEASED_CODE = "175"
+
+# The variable with the timeout of a job, whose lines the run script ends.
+TIMEOUT_VARIABLE = "RISEML_TIMEOUT"
+
+# Argo's annotation of each pod: the id of its node.
+NODE_ID = "workflows.argoproj.io/node-id"
 
 # The port on which TensorBoard listens in its pod.
 TENSORBOARD_PORT = 6006

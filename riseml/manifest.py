@@ -16,7 +16,7 @@ _PLAIN = re.compile(rf"(?=[A-Za-z/]){_WORD}(?: {_WORD})*")
 _OTHER_TYPE = re.compile(r"(?i:y|n|t|f|yes|no|on|off|true|false|null|nan|inf|infinity)")
 # Characters that only double quotes can escape.
 _NEEDS_ESCAPE = re.compile(
-    "[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    "[\0-\t\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 # On one line, a single quote and a line break need them as well.
 _NEEDS_DOUBLE_QUOTES = re.compile(rf"['\n]|{_NEEDS_ESCAPE.pattern}")

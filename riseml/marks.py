@@ -13,8 +13,8 @@ from riseml.excerpts import excerpt
 from riseml.plan import Marks
 
 # A name is not taken for an id: it has no dots, and begins with a letter.
-_NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
-_TAG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_NAME = r"[A-Za-z](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_TAG = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 # Annotations of one object have 256 kB together, and riseml.yml is one of them.
 _MAX_NOTE_BYTES = 10_000
 
@@ -25,14 +25,14 @@ def checked(name: str, tags: Iterable[str], note: str) -> Marks:
     Raises:
         InvalidInputError: a label of Kubernetes could not hold one of them.
     """
-    if name and not _NAME.fullmatch(name):
+    if name and not re.fullmatch(_NAME, name):
         raise InvalidInputError(
             f"'{excerpt(name)}' cannot be the name of a run",
             "Use up to 63 letters, digits, '-' and '_', beginning with a letter.",
         )
     distinct = sorted(set(tags))
     for tag in distinct:
-        if not _TAG.fullmatch(tag):
+        if not re.fullmatch(_TAG, tag):
             raise InvalidInputError(
                 f"'{excerpt(tag)}' cannot be a tag",
                 "Use up to 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends.",

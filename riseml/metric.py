@@ -1,6 +1,6 @@
 """Metric of a program: what riseml.yml says about it."""
 
-from dataclasses import dataclass
+from riseml.dataclass import dataclass
 
 
 @dataclass(frozen=True)

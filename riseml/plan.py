@@ -3,24 +3,16 @@
 These values are imported by all layers and import none but their own parts.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
 
+from riseml.dataclass import dataclass, field, replace
 from riseml.distributions import Distribution
 from riseml.metric import Metric as Metric  # noqa: PLC0414 - part of a plan
+from riseml.resources import Resources as Resources  # noqa: PLC0414 - part of a plan
+from riseml.volumes import Volume as Volume  # noqa: PLC0414 - part of a target
 
 Setting = str | int | float | None
 """The value of an option of a search strategy."""
-
-
-@dataclass(frozen=True)
-class Resources:
-    """Resources of one job: cores, memory in bytes, and GPUs."""
-
-    cpus: Decimal = Decimal(1)
-    mem: int = 512_000_000
-    gpus: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,7 +95,7 @@ class Job:
 
     `run` and the values of `env` may contain `{{parameter}}` placeholders. `framework_env` are
     the framework's environment variables, whose values may contain INDEX, POSITION and
-    `host(…)`. `runner` names the script `templates/<runner>.sh` that runs the lines. A
+    `host(…)`. `script` names the `templates/<script>.sh` that runs the lines. A
     `daemon` serves the other jobs and is stopped when they have ended.
     """
 
@@ -113,7 +105,7 @@ class Job:
     count: int = 1
     env: Mapping[str, str] = field(default_factory=dict)
     framework_env: Mapping[str, str] = field(default_factory=dict)
-    runner: str = "session"
+    script: str = "session"
     daemon: bool = False
 
     @property
@@ -180,10 +172,15 @@ class ExperimentSet:
     """Experiments with the same jobs and different parameters.
 
     A single experiment is a set of one with `is_set` False. `config` is the text of the
-    riseml.yml; `timeout` and `gang_timeout` are seconds. Each job keeps at most `workdir_limit`
+    riseml.yml; `timeout` and `gang_timeout` are seconds, and so is `hold`, for which a job that
+    has failed is kept, and `idle_timeout`, after which one is stopped that does not use its GPUs.
+    Each job keeps at most `workdir_limit`
     bytes of the files that it leaves in its working directory. `isolate_network` gives each
     experiment a network of its own where experiments would share that of a machine. `isolated`
     hides the Python packages that a machine has besides those of `install`.
+    `enforces_resources` makes what a job requests a limit on the user's own machine.
+    `names_image` says whether `image` stands in the riseml.yml; otherwise it follows from
+    the framework. `queue` and `priority` name those of a cluster.
     """
 
     project: str
@@ -199,13 +196,19 @@ class ExperimentSet:
     tensorboard: bool = False
     concurrency: int = 1
     timeout: int | None = None
+    idle_timeout: int | None = None
+    hold: int | None = None
     retries: Retries = Retries()
     gang_timeout: int = 600
     workdir_limit: int = 10_000_000_000
     metrics: tuple[Metric, ...] = ()
     isolate_network: bool = False
     isolated: bool = False
+    enforces_resources: bool = False
     early_stop: EarlyStop | None = None
+    names_image: bool = False
+    queue: str = ""
+    priority: str = ""
     search: Search = Search()
     rounds: Rounds | None = None
 
@@ -321,7 +324,9 @@ class Origin:
     `number` is None if no engine has assigned one (`riseml compile`). The code is `revision`
     of the store's repository `<project>.git`, or of the Git remote `git_url`. `excluded` are
     the paths that each ignore file left out of it. `git` is the user's own repository.
-    `search_build` is the build of `ExperimentSet.for_search`.
+    `search_build` is the build of `ExperimentSet.for_search`. `runner` is what runs the jobs
+    on one machine, empty on a cluster. A document that `takes_arguments` gets other values of
+    its parameters than those of the plan.
     """
 
     user: str
@@ -334,6 +339,8 @@ class Origin:
     excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     git: GitState | None = None
     marks: Marks = NO_MARKS
+    runner: str = ""
+    takes_arguments: bool = False
 
 
 @dataclass(frozen=True)
@@ -357,10 +364,35 @@ class Target:
     pull_registry: str = ""
     # Whether the registry speaks plain HTTP.
     insecure_registry: bool = False
+    # Whether install steps can become images.
+    builds: bool = True
+    # The variables HTTP_PROXY, http_proxy, … of jobs and install steps.
+    proxies: Mapping[str, str] = field(default_factory=dict)
+    # The ConfigMap with the certificate authorities that jobs and install steps trust.
+    authorities: str = ""
     gpu_resource: str = "nvidia.com/gpu"
+    # The limits that stand for 1/n of a GPU, by n or "any".
+    gpu_fractions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # The products that a type of GPU stands for, and the products that nodes have.
+    gpu_types: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    gpu_products: tuple[str, ...] = ()
+    # Whether a job may use no more memory, or processor time, than it requests.
+    limit_mem: bool = True
+    limit_cpus: bool = False
     node_selector: Mapping[str, str] = field(default_factory=dict)
     build_node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Mapping[str, str], ...] = ()
     pull_secrets: tuple[str, ...] = ()
+    # Kubernetes' security contexts of pods, and of RiseML's containers in them.
+    pod_security: Mapping[str, object] = field(default_factory=dict)
+    container_security: Mapping[str, object] = field(default_factory=dict)
+    # Whether a volume can be mounted on one node at a time, which is that of the store.
+    single_node: bool = False
+    # Whether Argo's artifact repository keeps output, because no volume is shared.
+    saves_artifacts: bool = False
+    # Further volumes of jobs.
+    volumes: tuple[Volume, ...] = ()
+    # The queue of the cluster by its kind (riseml/queues), with its settings; at most one.
+    queue: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     # The instance id of the Argo controller that processes the Workflow.
     instance: str = ""

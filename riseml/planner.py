@@ -3,12 +3,11 @@
 parameters ──search strategy──▶ experiments          train ──framework──▶ jobs of each experiment
 """
 
-import random
-from dataclasses import replace
 from typing import Any
 
 from riseml import frameworks, search
 from riseml.config import ExperimentConfig, TrainConfig
+from riseml.dataclass import replace
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 from riseml.plan import (
     EarlyStop,
@@ -52,11 +51,16 @@ def plan(config: ExperimentConfig, seed: int | None = None) -> ExperimentSet:
         tensorboard=getattr(train.options, "tensorboard", False),
         concurrency=train.concurrency,
         timeout=train.timeout,
+        idle_timeout=train.idle_timeout,
+        hold=train.hold_on_failure,
         retries=train.retries,
         gang_timeout=train.gang_timeout,
         metrics=train.results,
         isolate_network=train.isolate_network,
         isolated=train.isolated,
+        names_image=train.names_image,
+        queue=train.queue,
+        priority=train.priority,
         search=_search(train, options),
         early_stop=_early_stop(train, options),
         rounds=_rounds(train, options),
@@ -75,6 +79,9 @@ def _with_seed(options: Any, seed: int | None) -> Any:
     """Return the options of a search with a seed, if it has one that the file leaves open."""
     if getattr(options, "seed", 0) is not None:
         return options
+    # Few searches have a seed, and this takes 1 ms to load.
+    import random  # noqa: PLC0415
+
     # A seed only has to differ between runs; nothing is secret about it.
     drawn = random.randint(0, LARGEST)  # noqa: S311
     return replace(options, seed=drawn if seed is None else seed)

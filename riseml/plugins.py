@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from riseml.errors import InvalidInputError, RiseMLError
+from riseml.excerpts import listed
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -31,7 +32,7 @@ _PLURAL = {"search": "search strategies"}
 # The modules that document what a plug-in must define, where that is not `riseml.<kind>`.
 _CONTRACT = {"engines": "riseml.engines.open", "commands": "riseml.cli"}
 
-_PUBLIC_MODULE = re.compile(r"((?!_)\w+)(?:\.py)?")
+_PUBLIC_MODULE = r"((?!_)\w+)(?:\.py)?"
 
 
 def names(kind: str) -> tuple[str, ...]:
@@ -70,7 +71,7 @@ def unknown(kind: str, name: str) -> InvalidInputError:
     choices = names(kind)
     near = get_close_matches(name, choices, n=1)
     plural = _PLURAL.get(kind, kind)
-    advice = f"Installed {plural}: {', '.join(choices) or 'none'}."
+    advice = f"Installed {plural}: {listed(choices)}."
     if near:
         advice = f"Did you mean '{near[0]}'? {advice}"
     return InvalidInputError(f"there is no {_SINGULAR[kind]} '{name}'", advice)
@@ -118,7 +119,7 @@ def _built_in(kind: str) -> frozenset[str]:
     internal: frozenset[str] = getattr(package, "NOT_PLUGINS", frozenset())
     modules: set[str] = set()
     for folder in package.__path__:
-        matches = map(_PUBLIC_MODULE.fullmatch, os.listdir(folder))  # noqa: PTH208
+        matches = map(re.compile(_PUBLIC_MODULE).fullmatch, os.listdir(folder))  # noqa: PTH208
         modules.update(match[1] for match in filter(None, matches))
     return frozenset(modules - internal)
 

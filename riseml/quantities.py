@@ -1,7 +1,7 @@
 """Amounts as Kubernetes writes them: `500m` cores, `512M` and `4Gi` bytes."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from math import ceil
@@ -43,6 +43,16 @@ def amount_of(text: str) -> Decimal | None:
     return None
 
 
+def gpus_of(text: str) -> int | Decimal:
+    """Return a number of GPUs: an integer, or a Decimal for a part of one.
+
+    Raises:
+        ValueError: the text is not a number.
+    """
+    number = _split(text, ("",))[0]
+    return int(number) if number == int(number) else number
+
+
 def memory_text(amount: int) -> str:
     """Return bytes in the largest unit that keeps them exact; decimal units first, as in riseml.yml."""
     for unit in ("T", "G", "M", "Ti", "Gi", "Mi", "Ki"):
@@ -58,6 +68,24 @@ def cores_text(amount: Decimal) -> str:
         return str(int(amount))
     # Kubernetes rounds amounts up as well.
     return f"{ceil(amount * 1000)}m"
+
+
+def number_text(amount: Decimal) -> str:
+    """Return a number without zeros at its end: `2`, not `2.0`."""
+    return f"{amount.normalize():f}"
+
+
+def noun_of(resource: str, nouns: Mapping[str, str]) -> str:
+    """Return the noun for a resource of Kubernetes, its own name if there is none."""
+    # GPUs have their vendor's name: nvidia.com/gpu.
+    other = "gpus" if "gpu" in resource else resource
+    return nouns.get(resource, other)
+
+
+def with_noun(amount: str, plural: str) -> str:
+    """Return an amount with its noun, in the singular for one."""
+    noun = plural.removesuffix("s") if amount == "1" else plural
+    return f"{amount} {noun}"
 
 
 def _split(text: str, units: Collection[str]) -> tuple[Decimal, str]:

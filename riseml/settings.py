@@ -12,16 +12,23 @@ go there unless `engine` names an engine that does not use contexts. Entries tha
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riseml import plugins
+from riseml.dataclass import dataclass, field
 from riseml.errors import HomeError, InvalidInputError, RiseMLError
 from riseml.schema import text_file
 
 if TYPE_CHECKING:
     from riseml.schema.plain_yaml import YamlFile
+
+SHARED_GPUS = "RISEML_GPUS_SHARED_WITH_OTHERS"
+"""Variable that sets `gpus.shared_with_others`, and tells it to the controller."""
+
+AUTO, PROCESS = "auto", "process"
+RUNNERS = (AUTO, PROCESS, "podman", "docker")
+"""What may run the jobs of the local engine; `auto` chooses one of the others."""
 
 # The engines without and with a chosen context, where `engine` is not set.
 _DEFAULT_ENGINE = "local"
@@ -61,8 +68,14 @@ class Settings:
     gitignore: bool = True
     # Output for screen readers.
     plain: bool = False
+    # What runs the jobs of the local engine.
+    runner: str = AUTO
     # Bytes that a job may keep of what it leaves in its working directory.
     workdir_limit: int = 10_000_000_000
+    # Whether a job on this machine may use no more than it requests.
+    resources_enforce: bool = False
+    # Whether a job on this machine may get a GPU on which others hold memory.
+    gpus_shared_with_others: bool = False
     origins: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -98,13 +111,25 @@ def load(
             if name in origins:
                 continue
             position = layer.positions.get(name, layer.source)
-            values[name] = _PARSERS[name](value, f"{name} in {position}")
+            field_name = identifier(name)
+            values[field_name] = _PARSERS[name](value, f"{name} in {position}")
             origins[name] = layer.source
     file = _user_file(environment, home)
     values["engine"], values["context"] = _engine_and_context(values, origins, file)
     return Settings(
         home=home, user=_login(environment), file=file, origins=origins, **values
     )
+
+
+def parse(name: str, text: str) -> Any:
+    """Return the value of a setting from a text, as `load` does.
+
+    Raises:
+        InvalidInputError: the setting is unknown, or cannot have this value.
+    """
+    if name not in _PARSERS:
+        raise _unknown_setting(name, "riseml config set")
+    return _PARSERS[name](text, name)
 
 
 def is_plain() -> bool:
@@ -191,12 +216,17 @@ def _layers(
     """Yield each source of settings, the nearest first."""
     yield _Layer("the command line", _set_values(flags))
     for name in _PARSERS:
-        variable = f"RISEML_{name.upper()}"
+        variable = f"RISEML_{identifier(name).upper()}"
         if environment.get(variable):
             yield _Layer(variable, {name: environment[variable]})
     if project is not None:
         yield from _read_file(project / ".riseml" / "config")
     yield from _read_file(_user_file(environment, home))
+
+
+def identifier(name: str) -> str:
+    """Return the name of a setting in Python and, in capitals, in the environment."""
+    return name.replace(".", "_")
 
 
 def _user_file(environment: Mapping[str, str], home: Path) -> Path:
@@ -284,6 +314,15 @@ def _engine(value: Any, position: str) -> str:
     return str(value)
 
 
+def _runner(value: Any, position: str) -> str:
+    if value not in RUNNERS:
+        raise InvalidInputError(
+            f"{position}: there is no runner '{value}'",
+            f"Runners are {', '.join(RUNNERS)}.",
+        )
+    return str(value)
+
+
 def _word(value: Any, _position: str) -> str:
     return str(value)
 
@@ -317,5 +356,11 @@ _PARSERS: dict[str, Callable[[Any, str], Any]] = {
     "gitignore": _truth,
     "plain": _truth,
     "context": _word,
+    "runner": _runner,
     "workdir_limit": _bytes,
+    "resources.enforce": _truth,
+    "gpus.shared_with_others": _truth,
 }
+
+NAMES = tuple(_PARSERS)
+"""The names of all settings, as files and `config set` have them."""

@@ -7,6 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+BASH = "bash.sh"
+"""First argument of `sh -c` in all jobs: it replaces the shell by bash, if there is one."""
+
 _PACKAGE = Path(__file__).resolve().parent
 
 

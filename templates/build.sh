@@ -4,7 +4,7 @@ set -eu
 riseml_build() {
   buildctl --addr "$BUILDKIT_HOST" --tlscacert "$BUILDKIT_CERTIFICATES/ca.pem" \
     --tlscert "$BUILDKIT_CERTIFICATES/cert.pem" --tlskey "$BUILDKIT_CERTIFICATES/key.pem" \
-    build --progress plain --frontend dockerfile.v0 \
+    build --progress plain --frontend dockerfile.v0 ${RISEML_BUILD_OPTIONS-} \
     --local context="$RISEML_DIR/context" --local dockerfile="$RISEML_DIR/build" \
     --output "type=image,name=$IMAGE_NAME,push=true${IMAGE_ATTRIBUTES-}" --metadata-file "$RISEML_DIR/metadata.json"
 }

@@ -4,6 +4,8 @@
 set -eu
 
 riseml_checkout() {
+    # The image of the job may have a user of its own, who writes next to the code.
+    [ -z "${RISEML_OPEN-}" ] || umask 0
     code=${CODE_DIR:-/code} mask=$(umask) line='
 '
     unset GIT_INDEX_FILE GIT_COMMON_DIR GIT_NAMESPACE GIT_CONFIG GIT_CONFIG_PARAMETERS GIT_CONFIG_COUNT GIT_PREFIX \
@@ -20,7 +22,8 @@ riseml_checkout() {
     echo "ref: refs/heads/riseml" > "$code/.git/HEAD"
     echo "* -text -eol -crlf -ident !filter !working-tree-encoding" > "$code/.git/info/attributes"
     message=$(riseml_git cat-file commit "$REVISION") || riseml_refuse "$REPOSITORY does not contain $REVISION"
-    case $message in *"${line}umask "*) usual=${message#*"${line}umask "} && umask "${usual%%"$line"*}" ;; esac
+    [ -n "${RISEML_OPEN-}" ] ||
+        case $message in *"${line}umask "*) usual=${message#*"${line}umask "} && umask "${usual%%"$line"*}" ;; esac
     riseml_git read-tree ${RISEML_VERBOSE:+-v} --reset -u "$REVISION"
     case $message in *"${line}move "* | *"${line}dir "* | *"${line}file "* | *"${line}mode "*) printf '%s\n' "$message" | riseml_apply ;; esac
     rm -rf "$code/.git"

@@ -135,7 +135,7 @@ def _secret_file():
 
 
 def make_secret():
-    secret = os.urandom(32).hex()
+    secret = os.environ.get("RISEML_MPI_SECRET") or os.urandom(32).hex()
     path = _secret_file()
     descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

@@ -19,7 +19,7 @@ riseml_report() {
 }
 
 riseml_ends=$RISEML_DIR/ends
-rm -f "$riseml_ends"
+rm -f "$riseml_ends" "$RISEML_DIR/status"
 mkfifo "$riseml_ends"
 exec 9<> "$riseml_ends"
 # Every process exits in its own time, and its status is recorded.

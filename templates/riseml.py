@@ -93,8 +93,7 @@ def report_progress(done, total):
         if path:
             total = max(int(total), 1)
             progress = "{0}/{1}".format(min(max(int(done), 0), total), total)
-            with open(path, "w") as file:
-                file.write(progress + "\n")
+            _replace(path, progress + "\n")
             _publish_progress(progress, int(done) >= total)
         elif not experiment_id():
             _note("{0} of {1} done (outside of an experiment: not reported)".format(done, total))
@@ -111,8 +110,26 @@ def _publish_progress(progress, is_last):
     if not results or (not is_last and _published and 0 <= now - _published[0] < 1):
         return
     _published[:] = [now]
-    with open(os.path.join(os.path.dirname(results), "progress"), "w") as file:
-        file.write("{0} {1}\n".format(progress, os.environ.get("RISEML_ATTEMPT") or 0))
+    attempt = os.environ.get("RISEML_ATTEMPT") or 0
+    _replace(os.path.join(os.path.dirname(results), "progress"), "{0} {1}\n".format(progress, attempt))
+
+
+def _replace(path, text):
+    """Write a file that other processes read and write as well: never half of one text and half of another.
+
+    Argo's executor crashes if the last line of its file is not a progress.
+    """
+    # A thread has its own object, a process its number, and jobs that share a volume their names.
+    own = [text]
+    temporary = "{0}.{1}.{2}.{3}".format(path, os.environ.get("RISEML_JOB", ""), os.getpid(), id(own))
+    try:
+        with open(temporary, "w") as file:
+            file.write(text)
+        os.rename(temporary, path)
+    except Exception:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+        raise
 
 
 def _flush():

@@ -57,6 +57,7 @@ riseml_watch_clock() {
     riseml_now=$(($(wc -c < "$riseml_log")))
     [ "$riseml_now" = "$riseml_length" ] || echo "$(date +%s) $riseml_now"
     riseml_length=$riseml_now
+    riseml_sample_memory
     sleep 5
   done
 }
@@ -104,12 +105,17 @@ riseml_place_code() {
 riseml_forward() {
   riseml_interrupted=1
   riseml_signal=${riseml_signal:-$1}
+  [ -z "${riseml_pod-}" ] || riseml_note_pod running
   # Without job control, a shell starts background commands with INT ignored.
   [ -n "${BASH_VERSION-}" ] || set -- TERM
   [ -n "${riseml_pid-}" ] && [ -z "${riseml_stopping-}" ] || return 0
   riseml_stopping=1
   eval "$riseml_stop_functions"
   riseml_stop "$1"
+}
+
+riseml_set_traps() {
+  for riseml_name in TERM INT HUP; do trap "riseml_forward $riseml_name" "$riseml_name"; done
 }
 
 # processes.sh asks for this with USR1: one process has failed, and the others have to end.
@@ -133,8 +139,8 @@ riseml_wait() {
     [ "$riseml_ended" = 127 ] && [ -n "$riseml_code" ] || riseml_code=$riseml_ended
     [ -z "$riseml_interrupted" ] || ! riseml_is_forgotten || { riseml_code=143; break; }
   done
-  # processes.sh wrote it before it sent USR1.
-  [ -z "${riseml_failed-}" ] || read -r riseml_code < "$RISEML_DIR/status"
+  # processes.sh writes it before it sends USR1.
+  [ ! -s "$RISEML_DIR/status" ] || read -r riseml_code < "$RISEML_DIR/status"
 }
 
 # bash 5.2 may lose the end of a process that exits just as a signal comes. It would wait for that process forever.
@@ -153,6 +159,14 @@ riseml_sweep() {
     riseml_count=$((riseml_count + 1))
     sleep 0.1 || sleep 1
   done
+}
+
+# Libraries keep caches and settings in HOME. With a read-only root, or a user that the image does not know, it is `/` or
+# another folder that cannot be written to.
+riseml_set_home() {
+  [ -d "${HOME-}" ] && [ ! -w "$HOME" ] || return 0
+  export HOME="$RISEML_DIR/home"
+  mkdir -p "$HOME"
 }
 
 # Output appears at once, and a kill loses none of it. Libraries start no more threads than the job has CPUs. Variables
@@ -230,19 +244,21 @@ riseml_hand_over_result() {
 [ -z "${RISEML_EARLIER_ATTEMPTS-}" ] || riseml_count_on
 [ -z "${RISEML_CONFIGURATION+x}" ] || riseml_write_record
 [ "${RISEML_ATTEMPT:-0}" = 0 ] || [ -z "${RESULT_FILE-}" ] || riseml_begin_results
-[ "${RISEML_LOGGED-}" = 1 ] || riseml_open_log
+[ "${RISEML_LOGGED-}" = 1 ] || { riseml_begin_usage; riseml_open_log; riseml_begin_pod; }
 [ "${RISEML_ATTEMPT:-0}" = "${RISEML_EARLIER_ATTEMPTS:-0}" ] || [ -z "${RISEML_ATTEMPTS-}" ] || riseml_announce_attempt
 [ ! -d "$RISEML_DIR/code" ] || riseml_place_code
 [ -z "${riseml_session_success-}" ] || riseml_begin_session
 riseml_mark_workdir
 export PYTHONPATH="$RISEML_DIR/lib${PYTHONPATH:+:$PYTHONPATH}"
+riseml_set_home
 riseml_set_defaults
 riseml_print_by_line "$@"
-for riseml_name in TERM INT HUP; do trap "riseml_forward $riseml_name" "$riseml_name"; done
+riseml_set_traps
 trap riseml_end_others USR1
 riseml_runner=${$}
 [ -z "${RISEML_RUNGS-}" ] || riseml_begin_early
-[ -z "${RISEML_GANG-}" ] || riseml_meet
+[ -z "${RISEML_GANG-}" ] || { riseml_meet; [ -z "${riseml_pod-}" ] || { riseml_met=" met"; riseml_note_pod running; }; }
+[ -z "${RISEML_GPU_IDLE-}" ] || [ -z "${RISEML_GANG-}" ] || riseml_skip_idle
 if [ -n "${BASH_VERSION-}" ]; then
   set -m
   # In a function, `declare` would make local variables.
@@ -260,13 +276,21 @@ fi
 # A signal that came before riseml_pid was set has reached nothing yet.
 [ -z "${riseml_signal-}" ] || riseml_forward "$riseml_signal"
 [ -z "${riseml_failed-}" ] || riseml_end_others
+[ -z "${RISEML_TIMEOUT-}" ] || riseml_begin_timeout
+[ -z "${RISEML_GPU_IDLE-}" ] || riseml_begin_idle
 riseml_wait 2>/dev/null
+[ -z "${RISEML_TIMEOUT-}" ] || riseml_judge_time
 riseml_sweep 2>/dev/null
+[ -z "${riseml_cause-}" ] || riseml_end_timeout
 [ -z "${RISEML_RUNGS-}" ] || riseml_end_early
+[ -z "${RISEML_GPU_IDLE-}" ] || riseml_end_idle 2> /dev/null
 [ -z "${RISEML_GANG-}" ] || riseml_part
+[ -z "${RISEML_HOLD-}" ] || riseml_hold
 [ -z "${riseml_session_success-}" ] || riseml_end_session
 [ ! -s "${RESULT_FILE-}" ] || riseml_hand_over_result
 riseml_keep_workdir
+[ "${RISEML_LOGGED-}" = 1 ] || riseml_end_usage 2> /dev/null
 [ -z "${RISEML_EXIT_FILE-}" ] || echo "$riseml_code" > "$RISEML_EXIT_FILE.${RISEML_ATTEMPT:-0}"
+[ -z "${riseml_pod-}" ] || riseml_note_pod ended
 [ -z "${riseml_tee-}" ] || riseml_close_log
 exit "$riseml_code"

@@ -1,8 +1,7 @@
 # Stops the lines of a job from the top, as an interactive shell would: first what their shell waits for, and what shells
 # below it wait for, so that a trainer can save while its data loaders, its pool and `tee` still work. In a pipeline, a
 # program that reads from another one gets its turn after that one has exited, and a second to see the end of its input.
-# What is left over follows, again from the top. Every process gets the signal once. It needs /proc, and nothing else:
-# no `ps`, and one process only for each pause.
+# What is left over follows, again from the top. Every process gets the signal once. It needs /proc, but no `ps`.
 
 # The engine kills a job after this time; the peers of a job that has failed, after the second one.
 riseml_grace=30 riseml_peer_grace=10
@@ -16,13 +15,13 @@ riseml_look() {
   case ${1-X} in Z | X) return 1 ;; esac
 }
 
-# Sets riseml_now, in hundredths of a second.
+# Sets riseml_now, in units of 10 ms.
 riseml_look_at_clock() {
   read -r riseml_now riseml_idle < /proc/uptime
   riseml_now=${riseml_now%.*}${riseml_now#*.}
 }
 
-# `timeout` is like a shell, except that it passes a signal on to all processes below it, so it gets none.
+# `timeout` is like a shell, but passes a signal on to all processes below it, so it gets none.
 riseml_is_shell() {
   ! riseml_is_timeout "$1" || return 0
   for riseml_shell in $riseml_shells; do
@@ -60,8 +59,7 @@ riseml_ignores_int() {
   return 1
 } 2> /dev/null
 
-# Adds a process to the targets, and the children that it waits for if it is a shell: those in the foreground, or all if
-# there are only others.
+# Adds a process to the targets, and what it waits for if it is a shell: children in the foreground, else all.
 riseml_aim() {
   riseml_targets="$riseml_targets $1"
   riseml_is_shell "$1" || return 0
@@ -77,7 +75,7 @@ riseml_aim() {
   for riseml_child; do riseml_aim "$riseml_child"; done
 }
 
-# Succeeds if one of the other processes writes to the standard input of the first one.
+# Succeeds if another process writes to the standard input of the first one.
 riseml_has_writer() {
   riseml_input=/proc/$1/fd/0
   [ -p "$riseml_input" ] || return 1
@@ -100,7 +98,7 @@ riseml_send() {
   riseml_is_timeout "$1" || kill "-$riseml_stop_signal" "$1" 2> /dev/null
 }
 
-# Sets riseml_members to the living processes of the lines' group that have not got the signal and are no targets.
+# Sets riseml_members to living processes of the group that have not got the signal and are no targets.
 riseml_find_members() {
   riseml_members=' '
   case $riseml_pid in -*) ;; *) return ;; esac
@@ -112,8 +110,7 @@ riseml_find_members() {
   done
 }
 
-# Sends the signal again to a process that was a copy of its shell when it got it, and that has started a program since:
-# the copy may have handled it.
+# Sends the signal again to a process that was a copy of its shell then, which may have handled it.
 riseml_send_again() {
   case $riseml_sent_to_shells in *" $1 "*) ;; *) return 0 ;; esac
   ! riseml_is_shell "$1" || return 0
@@ -121,7 +118,7 @@ riseml_send_again() {
   riseml_send "$1"
 }
 
-# Makes those members targets that no other member has started. With an argument, only writers to its standard input.
+# Makes members targets that no other one has started. With an argument, only writers to its standard input.
 riseml_descend() {
   riseml_find_members
   riseml_tops=
@@ -138,7 +135,7 @@ riseml_descend() {
   [ $# -gt 0 ]
 }
 
-# Sends the signal to a target, unless it reads from a process that has not ended.
+# Sends the signal to a target, unless it reads from a living process.
 riseml_offer() {
   if riseml_has_writer "$1" $riseml_targets; then
     eval "riseml_end_$1="
@@ -157,7 +154,7 @@ riseml_offer() {
   riseml_send "$1"
 }
 
-# Succeeds unless a target is a shell that only waits for other targets or for its background commands.
+# Succeeds unless a target is a shell that only waits for targets or background commands.
 riseml_is_busy() {
   riseml_is_shell "$1" || return 0
   riseml_find_children "$1"
@@ -165,14 +162,14 @@ riseml_is_busy() {
   for riseml_child in $riseml_children; do
     riseml_look "$riseml_child" || continue
     case " $riseml_targets $riseml_background " in *" $riseml_child "*) riseml_idle=1 && continue ;; esac
-    # A user's trap saves something, or a process of processes.sh has just started.
+    # A user's trap saves something, or a process has just started.
     [ -z "${riseml_failed-}" ] || riseml_aim "$riseml_child"
     return 0
   done
   [ -z "$riseml_idle" ]
 }
 
-# One round. Fails once there is nothing left to send the signal to.
+# One round. Fails once nothing is left to send the signal to.
 riseml_stop_next() {
   set -- $riseml_targets
   riseml_targets=
@@ -195,7 +192,7 @@ riseml_stop_next() {
   [ -n "$riseml_busy" ] || riseml_descend
 }
 
-# At the end of the time, sends the signal to all that have not got it, except readers at the end of a pipeline.
+# At last, sends the signal to all that have not got it, except readers at the end of a pipeline.
 riseml_stop_rest() {
   riseml_find_members
   for riseml_member in $riseml_members; do riseml_send "$riseml_member"; done
@@ -213,12 +210,19 @@ riseml_feeds() {
   return 1
 }
 
+# In dash and busybox, a trap within a trap changes the status of the command that it interrupts.
 riseml_stop() {
+  trap "" USR1 USR2 ALRM ${riseml_signal:+TERM INT HUP}
   riseml_stop_signal=$1
-  if [ ! -r /proc/self/stat ]; then
+  if [ -r /proc/self/stat ]; then
+    riseml_stop_in_turn
+  else
     kill "-$1" "$riseml_pid" 2> /dev/null
-    return
   fi
+  riseml_set_traps
+}
+
+riseml_stop_in_turn() {
   riseml_shells=/proc/self/exe
   for riseml_shell in sh bash dash ash zsh ksh mksh busybox; do
     for riseml_folder in /bin /usr/bin /usr/local/bin; do
@@ -233,6 +237,7 @@ riseml_stop() {
     ! riseml_has_writer "$riseml_target" $riseml_targets || eval "riseml_end_$riseml_target="
   done
   while riseml_stop_next; do
+    [ ! -s "$RISEML_DIR/status" ] || riseml_failed=1
     sleep 0.1 2> /dev/null || sleep 1
     riseml_look_at_clock
     if [ -e "${RISEML_MEETING:-/proc/none}/over" ] && [ -n "$riseml_peer_grace" ]; then

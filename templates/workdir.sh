@@ -10,8 +10,8 @@ riseml_mark_workdir() {
     sleep 0.02 2> /dev/null || sleep 1
   fi
   [ -e "$RISEML_DIR/started" ] || : > "$RISEML_DIR/started"
-  # On one machine, the engine does the rest.
-  [ "${RISEML_LOGGED-}" != 1 ] || return 0
+  # On one machine, the engine does the rest, unless the code is in the image of a container.
+  [ "${RISEML_LOGGED-}${RISEML_KEEP_WORKDIR-}" != 1 ] || return 0
   riseml_newer=-cnewer
   find "$RISEML_DIR/started" -cnewer "$RISEML_DIR/started" > /dev/null 2>&1 || riseml_await_second
   [ -e "$riseml_kept" ] || return 0
@@ -77,7 +77,7 @@ END {
 '
 
 riseml_keep_workdir() {
-  [ "${RISEML_LOGGED-}" != 1 ] || return 0
+  [ "${RISEML_LOGGED-}${RISEML_KEEP_WORKDIR-}" != 1 ] || return 0
   # A build has no code. In its directory, /proc alone would fill the output volume.
   [ "$riseml_code_dir" != / ] || return 0
   if ! command -v find > /dev/null; then

@@ -1,18 +1,32 @@
 """Settings of every test: one Hypothesis profile, and signals at their defaults."""
 
+import os
 import signal
 from collections.abc import Iterator
+from datetime import timedelta
 from types import FrameType
 
 import pytest
 from hypothesis import settings
 
+from riseml import corrected_time
+
 # On a busy machine, how long an example takes says nothing about the code.
 settings.register_profile("riseml", deadline=None)
 settings.load_profile("riseml")
 
+# Containers of the machine are for the tests that are about them.
+os.environ["RISEML_RUNNER"] = "process"
+
 # Python itself ignores these two, and restores them in the processes that it starts.
 _IGNORED_BY_PYTHON = {signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE)}
+
+
+@pytest.fixture(autouse=True)
+def _corrected_time() -> Iterator[None]:
+    """Forget after a test by how much the clock of its cluster differed."""
+    yield
+    corrected_time._Correction.lag = timedelta(0)
 
 
 @pytest.fixture(scope="session", autouse=True)

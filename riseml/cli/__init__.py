@@ -4,8 +4,8 @@
                      ├─▶ COMMANDS[first word]     ──▶ module of riseml.cli ──▶ exit status
                      └─▶ entry point of this name ──▶ module of a package  ──▶ exit status
 
-Only the module of the requested command is imported, and Typer with it. `--version`
-and `--help` need neither.
+Only the module of the requested command is imported. Typer is loaded for the help of
+a command and for mistakes (`riseml.cli.command_line`).
 
 A built-in command is a module of this package and a line of COMMANDS. Another
 installed package adds a command by an entry point alone:
@@ -16,9 +16,11 @@ installed package adds a command by an entry point alone:
 Both kinds of modules follow the same contract:
 
 * A module has a function `command`. Its annotated parameters become arguments and
-  options (`Annotated[str, typer.Option("--name")]`) of type str, int, bool, Path,
-  Literal, or a list of them. The first line of its docstring is the summary in
-  `riseml --help`. It returns the exit status; None means 0.
+  options of type str, int, bool, Path, Literal, or a list of them, such as
+  `Annotated[str, Option("--name", help="...")]` with `riseml.cli.parameters.Option`.
+  Typer's own parameters work as well; then Typer is loaded for every line. The first
+  line of its docstring is the summary in `riseml --help`. It returns the exit status;
+  None means 0.
 * A group of commands has a dictionary COMMANDS instead, from the second word to such a
   function (`riseml user create`). The first line of its own docstring is the summary.
 * A command prints through `riseml.cli.output` and reports failures by raising a
@@ -64,11 +66,15 @@ COMMANDS: dict[str, Command] = {
     "status": Command(
         "status", "List runs, or show one run, experiment or job in detail.", RUN
     ),
+    "monitor": Command(
+        "monitor", "Show what running jobs use: CPU, memory, GPUs, disk, network.", RUN
+    ),
     "logs": Command("logs", "Print and follow the logs of jobs.", RUN),
     "wait": Command(
         "wait", "Wait until runs have ended; the exit status is their outcome.", RUN
     ),
     "kill": Command("kill", "Stop runs or experiments.", RUN),
+    "release": Command("release", "Release jobs that are held after a failure.", RUN),
     "retry": Command(
         "retry",
         "Repeat experiments that ended without finishing, in their set.",
@@ -102,6 +108,11 @@ COMMANDS: dict[str, Command] = {
         "Write an HTML page about runs: results, curves, parameters.",
         RUN,
     ),
+    "shell": Command("shell", "Open a shell in a running job.", RUN),
+    "exec": Command("exec", "Run a command in a running job.", RUN),
+    "port-forward": Command(
+        "port_forward", "Reach ports of a running job from this machine.", RUN
+    ),
     "why": Command("why", "Explain why a run is waiting or failed.", RUN),
     "tensorboard": Command(
         "tensorboard", "Open the TensorBoard of a run, also after it has ended.", RUN
@@ -134,12 +145,17 @@ COMMANDS: dict[str, Command] = {
     "delete": Command(
         "delete", "Delete ended runs with their logs and output.", MANAGE
     ),
+    "usage": Command(
+        "usage", "Show the GPU hours, CPU hours and disk space of runs.", MANAGE
+    ),
     "prune": Command(
         "prune", "Delete runs that ended long ago, and unused builds.", MANAGE
     ),
     "user": Command("user", "Manage the users of a cluster, or log in to one.", MANAGE),
     "config": Command(
-        "config", "Choose where runs go: this machine or a cluster.", MANAGE
+        "config",
+        "Choose where runs go, and change settings.",
+        MANAGE,
     ),
     "system": Command(
         "system", "Install RiseML on a cluster, and inspect or test it.", MANAGE
@@ -206,13 +222,12 @@ def run(name: str, words: list[str]) -> int:
     Raises:
         RiseMLError: no such command exists, or it failed.
     """
-    # Typer takes long to import, and unknown words are reported without it.
     module = load(name)
-    from riseml.cli import app
+    from riseml.cli import command_line
 
     group = getattr(module, "COMMANDS", None)
     if group is None:
-        return app.run(name, module.command, words)
+        return command_line.run(name, module.command, words)
     first = words[0] if words else "--help"
     if first in {"--help", "-h"}:
         from riseml.cli import overview
@@ -223,7 +238,7 @@ def run(name: str, words: list[str]) -> int:
         from riseml.cli import failure
 
         raise failure.unknown_subcommand(name, first, group)
-    return app.run(f"{name} {first}", group[first], words[1:])
+    return command_line.run(f"{name} {first}", group[first], words[1:])
 
 
 def load(name: str) -> ModuleType:

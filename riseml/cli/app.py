@@ -6,11 +6,13 @@ the rest of our start-up. The few types that our commands take are converted her
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from types import FunctionType
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
+from riseml.cli import parameters
 from riseml.cli.failure import did_you_mean
 from riseml.errors import InvalidInputError
 
@@ -24,7 +26,7 @@ def build(name: str, function: Callable[..., Any]) -> TyperCommand:
     register = app.command(
         name, cls=_Command, context_settings={"help_option_names": ["-h", "--help"]}
     )
-    register(function)
+    register(_for_typer(function))
     command = typer.main.get_command(app)
     # Typer returns the command itself for an app with a single one.
     assert isinstance(command, TyperCommand)  # noqa: S101
@@ -40,12 +42,41 @@ def run(name: str, function: Callable[..., Any], words: list[str]) -> int:
     command = build(name, function)
     try:
         with command.make_context(f"riseml {name}", words) as context:
+            _find_defaults(function, context)
             return command.invoke(context) or 0
     # `--help` ends like this, and so do commands with a status and nothing to report.
     except typer.Exit as end:
         return end.exit_code
     except typer.TyperException as error:
         raise _usage_error(name, command, error) from None
+
+
+def _for_typer(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function whose annotations contain Typer's own parameters."""
+    own_parameters = parameters.declared(function)
+    if not own_parameters:
+        return function
+    annotations = dict(function.__annotations__)
+    for name, parameter in own_parameters.items():
+        kind = get_args(annotations[name])[0]
+        annotations[name] = Annotated[kind, parameter.to_typer()]
+    code, namespace = function.__code__, function.__globals__
+    # functools.wraps() would show Typer the annotations of the original.
+    command = FunctionType(
+        code, namespace, function.__name__, function.__defaults__, function.__closure__
+    )
+    command.__doc__ = function.__doc__
+    command.__annotations__ = annotations
+    command.__kwdefaults__ = function.__kwdefaults__
+    return command
+
+
+def _find_defaults(function: Callable[..., Any], context: Any) -> None:
+    for name, parameter in parameters.declared(function).items():
+        source = context.get_parameter_source(name)
+        is_given = source is not None and source.name == "COMMANDLINE"
+        if parameter.find_default and not is_given:
+            context.params[name] = parameter.find_default(context.params)
 
 
 def _usage_error(
@@ -119,6 +150,7 @@ def _integer(parameter: Any, context: typer.Context, value: str | int) -> int:
 class _Option(TyperOption):
     def process_value(self, ctx: Any, value: Any) -> Any:
         value = _process(self, ctx, value)
+        # The callback of `--help` prints it.
         return self.callback(ctx, self, value) if self.callback else value
 
 

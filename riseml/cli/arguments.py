@@ -8,15 +8,14 @@ import re
 from itertools import filterfalse
 from typing import Annotated
 
-import typer
-
+from riseml.cli.parameters import Argument, Option
 from riseml.client.project_folder import CONFIG_FILE
 from riseml.client.types import Overrides
 from riseml.errors import InvalidInputError
 
 Words = Annotated[
     list[str] | None,
-    typer.Argument(
+    Argument(
         metavar="NAME=VALUE",
         show_default=False,
         help="A value of a parameter (lr=0.1, hidden=16,64 or epochs=5..20..5), or the file.",
@@ -24,14 +23,16 @@ Words = Annotated[
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--set",
         metavar="KEY=VALUE",
         help="Set any other key, such as train.timeout=1h; can be repeated.",
     ),
 ]
 
-_is_file = re.compile(r"[^=]+\.ya?ml").fullmatch
+
+def _is_file(word: str) -> bool:
+    return re.fullmatch(r"[^=]+\.ya?ml", word) is not None
 
 
 def names_file(words: list[str] | None) -> bool:

@@ -1,15 +1,14 @@
 """Command `riseml build`."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, TypedDict
-
-import typer
 
 from riseml.cli import arguments, formats, options, output
 from riseml.cli.documents import Document
+from riseml.cli.parameters import Option
 from riseml.cli.table import Column
 from riseml.client.client import Client
 from riseml.client.project_folder import CONFIG_FILE
+from riseml.dataclass import replace
 from riseml.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def command(
     config_file: options.ConfigFile = CONFIG_FILE,
     settings: arguments.Settings = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Only show what the image depends on.")
+        bool, Option("--explain", help="Only show what the image depends on.")
     ] = False,
     output_format: options.OutputFormat = "table",
 ) -> int:

@@ -1,13 +1,12 @@
 """Command `riseml check`."""
 
-from dataclasses import replace
-
 from riseml import phrases
 from riseml.cli import arguments, error_records, formats, options, output
 from riseml.cli.documents import Document
 from riseml.cli.error_records import FaultRecord
 from riseml.client.client import Client
 from riseml.client.project_folder import CONFIG_FILE
+from riseml.dataclass import replace
 from riseml.errors import Fault
 from riseml.excerpts import LONGEST, excerpt
 

@@ -1,15 +1,14 @@
 """Command `riseml system info`."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, TypedDict
-
-import typer
 
 from riseml.cli import formats, options, output, table, terminal
 from riseml.cli.cluster_options import Context, Kubeconfig, connect
 from riseml.cli.documents import Document
+from riseml.cli.parameters import Option
+from riseml.dataclass import replace
 
 if TYPE_CHECKING:
     from riseml.cluster.api import Api
@@ -60,10 +59,10 @@ DOCUMENTS = {"system-info": Document(ClusterRecord)}
 def info(
     long: Annotated[
         bool,
-        typer.Option("-l", "--long", help="Only the nodes, with their versions."),
+        Option("-l", "--long", help="Only the nodes, with their versions."),
     ] = False,
     gpus: Annotated[
-        bool, typer.Option("-g", "--gpus", help="Only the GPUs of the nodes.")
+        bool, Option("-g", "--gpus", help="Only the GPUs of the nodes.")
     ] = False,
     output_format: options.OutputFormat = "table",
     kubeconfig: Kubeconfig = None,

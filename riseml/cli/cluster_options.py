@@ -2,24 +2,19 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from riseml import settings
+from riseml.cli.parameters import Option
 
 if TYPE_CHECKING:
     from riseml.cluster.api import Api
 
 Kubeconfig = Annotated[
     str | None,
-    typer.Option(
-        "--kubeconfig", metavar="FILE", help="A kubeconfig other than KUBECONFIG."
-    ),
+    Option("--kubeconfig", metavar="FILE", help="A kubeconfig other than KUBECONFIG."),
 ]
 Context = Annotated[
     str | None,
-    typer.Option(
-        "--context", metavar="NAME", help="A context other than the current one."
-    ),
+    Option("--context", metavar="NAME", help="A context other than the current one."),
 ]
 
 

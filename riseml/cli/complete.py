@@ -26,9 +26,24 @@ Completion = tuple[str, str]
 # A longer list would scroll the line that is being typed off the screen.
 _NEWEST_RUNS = 50
 _TAKES_EXPERIMENT = frozenset(
-    {"status", "logs", "wait", "kill", "tensorboard", "why", "diff"}
+    {
+        "status",
+        "monitor",
+        "logs",
+        "wait",
+        "kill",
+        "release",
+        "tensorboard",
+        "why",
+        "diff",
+        "shell",
+        "exec",
+        "port-forward",
+    }
 )
-_TAKES_JOB = frozenset({"status", "logs", "why"})
+_TAKES_JOB = frozenset(
+    {"status", "monitor", "logs", "why", "release", "shell", "exec", "port-forward"}
+)
 
 
 def complete(words: list[str]) -> int:
@@ -186,6 +201,11 @@ def _is_any(_run: SetStatus) -> bool:
 # The runs that a command accepts; other commands accept every run.
 _ACCEPTED_RUNS = {
     "kill": _is_unfinished,
+    "monitor": _is_unfinished,
     "wait": _is_unfinished,
+    "release": _is_unfinished,
+    "shell": _is_unfinished,
+    "exec": _is_unfinished,
+    "port-forward": _is_unfinished,
     "delete": _has_ended,
 }

@@ -2,9 +2,8 @@
 
 from typing import Annotated, Literal
 
-import typer
-
 from riseml.cli import COMPLETE, output
+from riseml.cli.parameters import Argument
 
 # Each line of `riseml __complete` is WORD<TAB>DESCRIPTION. Bash shows words alone, and
 # `nospace` lets the user continue a path after a folder.
@@ -48,7 +47,7 @@ _SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 def command(
     shell: Annotated[
         Literal["bash", "zsh", "fish"],
-        typer.Argument(metavar="SHELL", help="bash, zsh or fish."),
+        Argument(metavar="SHELL", help="bash, zsh or fish."),
     ],
 ) -> None:
     """Print the shell code that completes commands, options and ids.

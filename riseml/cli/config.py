@@ -1,12 +1,11 @@
-"""Choose where runs go: this machine or a cluster."""
+"""Choose where runs go, and change settings."""
 
 from typing import Annotated, TypedDict
-
-import typer
 
 from riseml import settings
 from riseml.cli import formats, options, output
 from riseml.cli.documents import Document
+from riseml.cli.parameters import Argument
 from riseml.cli.table import Column
 
 
@@ -33,6 +32,14 @@ class SettingsRecord(TypedDict):
     gitignore: bool
     plain: bool
     """Whether screens are for screen readers."""
+    runner: str
+    """What runs the jobs of this machine: auto, process, podman or docker."""
+    workdir_limit: int
+    """Bytes that a job may keep of what it leaves in its working directory."""
+    resources_enforce: bool
+    """`resources.enforce`: whether a job on this machine may use no more than it requests."""
+    gpus_shared_with_others: bool
+    """`gpus.shared_with_others`: whether jobs may get GPUs on which others hold memory."""
 
 
 DOCUMENTS = {
@@ -44,7 +51,7 @@ DOCUMENTS = {
 def use(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME|local", show_default=False, help="The context."),
+        Argument(metavar="NAME|local", show_default=False, help="The context."),
     ],
 ) -> None:
     """Run on the cluster of a context from now on, or on this machine.
@@ -65,6 +72,33 @@ def use(
     origin = effective.origins.get("engine") or effective.origins.get("context")
     if origin:
         output.note(f"{origin} decides this and overrides the choice made here.")
+
+
+def set_(
+    name: Annotated[
+        str, Argument(metavar="NAME", show_default=False, help="The setting.")
+    ],
+    value: Annotated[
+        str, Argument(metavar="VALUE", show_default=False, help="Its value.")
+    ],
+) -> None:
+    """Change a setting for all projects from now on, in the settings file.
+
+    Examples:
+      riseml config set gpus.shared_with_others true
+      riseml config set workdir_limit 20GB
+    """
+    from riseml.cluster import contexts
+
+    parsed = settings.parse(name, value)
+    file = contexts.load(settings.load().file)
+    # Sizes stay as the user writes them.
+    file.content[name] = parsed if isinstance(parsed, bool) else value
+    file.save()
+    output.note(f"{name} is now {value} in {file.path}.")
+    origin = settings.load().origins.get(name, "")
+    if origin != str(file.path):
+        output.note(f"{origin} overrides it.")
 
 
 def list_(
@@ -101,9 +135,16 @@ def show(output_format: options.OutputFormat = "table") -> None:
         "user": effective.user,
         "gitignore": effective.gitignore,
         "plain": effective.plain,
+        "runner": effective.runner,
+        "workdir_limit": effective.workdir_limit,
+        "resources_enforce": effective.resources_enforce,
+        "gpus_shared_with_others": effective.gpus_shared_with_others,
     }
+    # Titles and origins have the names that `config set` takes.
+    names = {settings.identifier(name): name for name in settings.NAMES}
     rows = []
-    for name, value in values.items():
+    for key, value in values.items():
+        name = names.get(key, key)
         rows.append([name, str(value), effective.origins.get(name, "")])
     data = formats.Data(
         records=values, names=list(values), titles=["name", "value", "from"], rows=rows
@@ -112,4 +153,4 @@ def show(output_format: options.OutputFormat = "table") -> None:
     formats.write_table(data, columns, output_format)
 
 
-COMMANDS = {"use": use, "list": list_, "show": show}
+COMMANDS = {"use": use, "set": set_, "list": list_, "show": show}

@@ -1,11 +1,11 @@
 """`riseml train --extend` and `--resume --in-place`: what starts in an earlier run."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from riseml.cli import growth, output, sync_notice
 from riseml.client.client import Client
 from riseml.client.repeat_types import FolderCode, Grown
+from riseml.dataclass import replace
 from riseml.errors import InvalidInputError
 
 
@@ -16,6 +16,7 @@ class Target(NamedTuple):
     resume: str | None
     in_place: bool
     dry_run: bool
+    runner: str | None = None
 
     @property
     def is_earlier_run(self) -> bool:
@@ -32,6 +33,11 @@ class Target(NamedTuple):
             raise InvalidInputError(
                 "--in-place needs the experiments to continue",
                 "Write for example `riseml train --resume 14 --in-place`.",
+            )
+        if self.is_earlier_run and self.runner:
+            raise InvalidInputError(
+                "--runner does not work with --extend or --in-place",
+                "They use the runner of the earlier run.",
             )
         others = (self.resume, self.dry_run)
         if self.extend and any(others):

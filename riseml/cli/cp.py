@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from riseml import phrases
 from riseml.cli import output, table, terminal
+from riseml.cli.parameters import Argument
 from riseml.client.client import Client
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 Sources = Annotated[
     list[str],
-    typer.Argument(
+    Argument(
         metavar="SRC",
         show_default=False,
         help="Paths, data://…, output://… or code://ID/….",
@@ -24,7 +23,7 @@ Sources = Annotated[
 ]
 Destination = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="DEST", show_default=False, help="A path, data://… or output://…."
     ),
 ]

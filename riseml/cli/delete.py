@@ -2,19 +2,18 @@
 
 from typing import Annotated
 
-import typer
-
 from riseml.cli import options, output
+from riseml.cli.parameters import Argument, Option
 from riseml.client.client import Client
 
 
 def command(
     ids: Annotated[
         list[str],
-        typer.Argument(metavar="ID", show_default=False, help="Ended runs."),
+        Argument(metavar="ID", show_default=False, help="Ended runs."),
     ],
     kill: Annotated[
-        bool, typer.Option("--kill", help="First kill runs that have not ended.")
+        bool, Option("--kill", help="First kill runs that have not ended.")
     ] = False,
     yes: options.Yes = False,
 ) -> None:

@@ -1,13 +1,11 @@
 """One run, experiment or job in detail, for `riseml status ID`."""
 
-import socket
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
-from urllib.parse import urlsplit
 
-from riseml import phrases
-from riseml.cli import commands, run_progress, symbols
+from riseml import labels, phrases
+from riseml.cli import commands, job_usage, run_progress, symbols
 from riseml.cli.statuses import (
     AnyStatus,
     is_set,
@@ -18,7 +16,8 @@ from riseml.cli.statuses import (
 )
 from riseml.cli.table import Column, clean, render
 from riseml.cli.terminal import Terminal
-from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
+from riseml.settings import PROCESS
+from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, key_holder
 from riseml.status.shards import seen_from
 
 Field = tuple[str, str | None]
@@ -48,7 +47,7 @@ def lines(
         return _job(run, status, terminal, now, wide=wide, headers=headers)
     if is_set(status):
         described = fields(_set_fields(run, terminal, now))
-        experiments = _experiment_table(run, terminal, now, headers=headers)
+        experiments = _experiment_table(run, terminal, now, wide=wide, headers=headers)
         messages = _messages(run.experiments)
         jobs = _job_table(run.jobs, terminal, now, wide=wide, headers=headers)
         return [*described, "", *experiments, *messages, *jobs]
@@ -78,7 +77,8 @@ def _experiment_fields(
         ("Type", "Experiment"),
         *_marks(run),
         ("Project", run.project),
-        ("State", symbols.coloured(status.state, terminal)),
+        ("Started by", key_holder.person(run.submitter, run.user)),
+        ("State", _state(status.state, experiment, terminal)),
         *_times(status, now),
         ("Progress", progress),
         # A run without a reason of its own has that of its experiment.
@@ -86,7 +86,8 @@ def _experiment_fields(
         ("Message", message(status) or message(experiment)),
         ("Revision", run.revision[:_ID_LENGTH]),
         ("Git", _git(run)),
-        ("Image", run.image),
+        ("Image", _image(run)),
+        ("Runner", _container_runner(run)),
         ("Framework", run.framework),
         ("Tensorboard", tensorboard(run)),
         ("Argo", run.page),
@@ -111,6 +112,7 @@ def _set_fields(run: SetStatus, terminal: Terminal, now: datetime) -> list[Field
         ("Type", "Set"),
         *_marks(run),
         ("Project", run.project),
+        ("Started by", key_holder.person(run.submitter, run.user)),
         ("State", symbols.coloured(run.state, terminal)),
         *_times(run, now),
         ("Reason", run.reason),
@@ -119,6 +121,7 @@ def _set_fields(run: SetStatus, terminal: Terminal, now: datetime) -> list[Field
         ("Concurrency", _number(run.concurrency)),
         ("Revision", run.revision[:_ID_LENGTH]),
         ("Git", _git(run)),
+        ("Runner", _container_runner(run)),
         ("Tensorboard", tensorboard(run)),
         ("Argo", run.page),
         ("Run Commands", commands.of_set(run)),
@@ -126,9 +129,22 @@ def _set_fields(run: SetStatus, terminal: Terminal, now: datetime) -> list[Field
     ]
 
 
+def _image(run: SetStatus) -> str:
+    """Return the image of a run; containers run by an id, which its name explains."""
+    if not run.image.startswith(labels.IMAGE_ID) or not run.base_image:
+        return run.image
+    name = run.base_image.partition("@")[0]
+    return f"{name} ({run.image.removeprefix(labels.IMAGE_ID)[:_ID_LENGTH]})"
+
+
+def _container_runner(run: SetStatus) -> str:
+    """Return the runner of a run, empty for processes, which go without saying."""
+    return "" if run.runner == PROCESS else run.runner
+
+
 # On a narrow terminal, times go first: parameters and results identify experiments.
 def _experiment_table(
-    run: SetStatus, terminal: Terminal, now: datetime, *, headers: bool
+    run: SetStatus, terminal: Terminal, now: datetime, *, wide: bool, headers: bool
 ) -> list[str]:
     columns = [
         Column("EXP ID", 6),
@@ -149,6 +165,11 @@ def _experiment_table(
         ]
         for experiment in run.experiments
     ]
+    if wide:
+        usages = [
+            job_usage.of_experiment(experiment.jobs) for experiment in run.experiments
+        ]
+        job_usage.add_columns(columns, rows, usages)
     return render(columns, rows, terminal, headers=headers)
 
 
@@ -157,7 +178,7 @@ def _messages(experiments: Sequence[ExperimentStatus]) -> list[str]:
     explained = []
     for experiment in experiments:
         if experiment.message and experiment.state is not State.FINISHED:
-            explained.append(f"{experiment.id}: {clean(experiment.message)}")
+            explained.append(f"{experiment.id}: {clean(message(experiment))}")
     explained += notes(experiments)
     if not explained:
         return []
@@ -179,7 +200,7 @@ def _job(
         [
             ("ID", job.id),
             ("Type", "Job"),
-            ("State", symbols.coloured(job.state, terminal)),
+            ("State", _state(job.state, job, terminal)),
             *_times(job, now),
             # The first attempt is not worth a line.
             ("Attempt", _attempt(job) if job.attempt else None),
@@ -187,6 +208,7 @@ def _job(
             ("Message", message(job)),
             ("Exit Code", _number(job.exit_code)),
             *_requested(job),
+            *job_usage.fields(job.usage),
             ("Workdir", job.workdir),
             ("Run Commands", commands.of_job(run, job) if runs_commands else None),
         ]
@@ -237,6 +259,8 @@ def _job_table(
         attempts += job.attempts
     make_row = partial(_job_row, terminal=terminal, now=now, wide=wide)
     rows = list(map(make_row, attempts))
+    if wide:
+        job_usage.add_columns(columns, rows, [job.usage for job in attempts])
     if len(attempts) == len(jobs):
         # A first attempt is not worth a column.
         del columns[_ATTEMPT]
@@ -248,7 +272,7 @@ def _job_table(
 def _job_row(
     job: JobStatus, *, terminal: Terminal, now: datetime, wide: bool
 ) -> list[str]:
-    sentence = job.message
+    sentence = message(job) if wide else job.message
     if len(sentence) > _MESSAGE_WIDTH and not wide:
         sentence = sentence[: _MESSAGE_WIDTH - 3] + "..."
     resources = ["", "", ""]
@@ -262,7 +286,7 @@ def _job_row(
     return [
         job.id,
         _attempt(job),
-        symbols.state(job.state, terminal),
+        symbols.job(job, terminal),
         phrases.age(job.started, now),
         phrases.duration(job.started, job.finished, now),
         job.reason,
@@ -299,6 +323,10 @@ def tensorboard(run: SetStatus) -> str | None:
 
 def listens(url: str) -> bool:
     """Return whether something answers at an address of this machine."""
+    # Few runs have a TensorBoard.
+    import socket
+    from urllib.parse import urlsplit
+
     parts = urlsplit(url)
     address = (parts.hostname or "", parts.port or 0)
     try:
@@ -317,6 +345,14 @@ def _times(status: AnyStatus, now: datetime) -> list[Field]:
         ("Finished", phrases.local_time(status.finished)),
         ("Duration", phrases.duration(status.started, status.finished, now)),
     ]
+
+
+def _state(state: State, part: ExperimentStatus | JobStatus, terminal: Terminal) -> str:
+    if part.held_until:
+        return symbols.held(terminal)
+    if symbols.is_idle(part):
+        return symbols.idle(terminal)
+    return symbols.coloured(state, terminal)
 
 
 def _git(run: SetStatus) -> str | None:

@@ -5,11 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Annotated, Any, TypedDict, cast
 
-import typer
-
 from riseml import phrases
 from riseml.cli import formats, options, output, terminal
 from riseml.cli.documents import Document
+from riseml.cli.parameters import Argument, Option
 from riseml.cli.table import Column, clean, render
 from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
@@ -18,17 +17,17 @@ from riseml.project.revision_diff import CodeDifference, FileChange
 
 _OPTIONAL_ID = Annotated[
     str | None,
-    typer.Argument(
+    Argument(
         metavar="ID",
         show_default=False,
         help="Another one. Default: the project's folder as it is now.",
     ),
 ]
 _FIRST_ID = Annotated[
-    str, typer.Argument(metavar="ID", show_default=False, help="A run or experiment.")
+    str, Argument(metavar="ID", show_default=False, help="A run or experiment.")
 ]
 _Stat = Annotated[
-    bool, typer.Option("--stat", help="Names of changed files instead of their lines.")
+    bool, Option("--stat", help="Names of changed files instead of their lines.")
 ]
 _ID_LENGTH = 12
 _LONG_ID = re.compile(r"\b([0-9a-f]{12})[0-9a-f]+\b")

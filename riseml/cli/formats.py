@@ -1,12 +1,12 @@
 """Output of a result in every format of `-o`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from riseml import phrases
 from riseml.cli import output, terminal
 from riseml.cli.table import Column, render
+from riseml.dataclass import dataclass, replace
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-import typer
-
 from riseml.cli import output
+from riseml.cli.parameters import Option
 from riseml.client.project_folder import CONFIG_FILE
 from riseml.config import scaffold
 
@@ -13,11 +12,11 @@ from riseml.config import scaffold
 def command(
     config_file: Annotated[
         str,
-        typer.Option("-f", "--config-file", metavar="FILE", help="The file to write."),
+        Option("-f", "--config-file", metavar="FILE", help="The file to write."),
     ] = CONFIG_FILE,
     project: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "-n",
             "--project-name",
             metavar="NAME",
@@ -29,7 +28,7 @@ def command(
         Literal[
             "plain", "grid", "sklearn", "tensorflow", "pytorch", "horovod", "mpi", "jax"
         ],
-        typer.Option(
+        Option(
             "--framework",
             "--template",
             metavar="KIND",

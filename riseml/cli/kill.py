@@ -2,9 +2,8 @@
 
 from typing import Annotated
 
-import typer
-
 from riseml.cli import options, output
+from riseml.cli.parameters import Option
 from riseml.client.client import Client
 
 
@@ -12,7 +11,7 @@ def command(
     ids: options.ManyIds = None,
     force: Annotated[
         bool,
-        typer.Option("-f", "--force", help="Also clean up what does not respond."),
+        Option("-f", "--force", help="Also clean up what does not respond."),
     ] = False,
 ) -> None:
     """Stop runs or experiments.

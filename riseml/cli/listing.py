@@ -1,6 +1,6 @@
 """Table of runs for `riseml status`; `long` adds the experiments of sets."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from riseml import phrases
@@ -9,7 +9,7 @@ from riseml.cli.statuses import single_experiment
 from riseml.cli.table import Column, render
 from riseml.cli.terminal import Terminal
 from riseml.plan import NO_MARKS
-from riseml.status import ExperimentStatus, SetStatus
+from riseml.status import ExperimentStatus, SetStatus, key_holder
 
 
 def lines(
@@ -27,8 +27,16 @@ def lines(
     titles = columns(terminal, long=long, users=users)
     if any(run.marks != NO_MARKS for run in runs):
         titles.insert(1, Column("NAME", 8, shortest=8, drop=6))
-        for row, cell in zip(table, _marks(runs, long=long), strict=True):
+        names = [phrases.named(run.marks) for run in runs]
+        cells = _beside_runs(runs, names, long=long)
+        for row, cell in zip(table, cells, strict=True):
             row.insert(1, cell)
+    people = [key_holder.person(run.submitter, run.user) for run in runs]
+    if any(people):
+        titles.append(Column("BY", 8, shortest=8, drop=6))
+        cells = _beside_runs(runs, people, long=long)
+        for row, cell in zip(table, cells, strict=True):
+            row.append(cell)
     if progress:
         cells = _progress(runs, terminal, now, long=long)
         # Other columns yield first.
@@ -38,12 +46,15 @@ def lines(
     return render(titles, table, terminal, headers=headers)
 
 
-def _marks(runs: Sequence[SetStatus], *, long: bool) -> Iterator[str]:
-    """Yield the names and tags of runs, and nothing for their experiments."""
-    for run in runs:
-        yield phrases.named(run.marks)
+def _beside_runs(
+    runs: Sequence[SetStatus], texts: Sequence[str], *, long: bool
+) -> list[str]:
+    """Return a cell for each run, and empty ones for their experiments."""
+    cells = []
+    for run, text in zip(runs, texts, strict=True):
         listed = run.experiments if long and run.is_set else ()
-        yield from [""] * len(listed)
+        cells += [text, *[""] * len(listed)]
+    return cells
 
 
 def _progress(
@@ -94,7 +105,7 @@ def rows(
         row = [
             run.id,
             run.project,
-            symbols.state(run.state, terminal),
+            symbols.run(run, terminal),
             phrases.age(run.created, now),
             "Set" if run.is_set else "Experiment",
         ]

@@ -39,18 +39,22 @@ def watch(
     is_last: Callable[[T], bool],
     *,
     farewell: str,
+    pause: float | None = None,
 ) -> None:
     """Show what `read` returns, until a view is the last one or the user presses Ctrl-C.
 
     On a terminal, a screen shows the `lines` of the last view. Elsewhere, those of its
     `changes` that are new are appended: a text by the id of what it is about.
-    `farewell` says after Ctrl-C how to return.
+    `farewell` says after Ctrl-C how to return. There are at least `pause` seconds between
+    two views, None for a second.
     """
     is_interactive = terminal.stdout().interactive
     display = _redrawn(lines) if is_interactive else _appended(changes)
     try:
         with reader_exit.watched(), display as draw:
-            _follow(read, draw, is_last)
+            _follow(
+                read, draw, is_last, _Pace(TICK_SECONDS if pause is None else pause)
+            )
     except KeyboardInterrupt:
         output.note(farewell)
 
@@ -61,9 +65,11 @@ def room() -> int:
 
 
 def _follow(
-    read: Callable[[], T], draw: Callable[[T], None], is_last: Callable[[T], bool]
+    read: Callable[[], T],
+    draw: Callable[[T], None],
+    is_last: Callable[[T], bool],
+    pace: "_Pace",
 ) -> None:
-    pace = _Pace()
     while True:
         with pace:
             view = read()
@@ -76,8 +82,8 @@ def _follow(
 class _Pace:
     """How long to wait between two redraws, so that all together take a small share of a core."""
 
-    def __init__(self) -> None:
-        self.pause = TICK_SECONDS
+    def __init__(self, seconds: float) -> None:
+        self._seconds = self.pause = seconds
         self._begun = self._used = 0.0
         # CPU time of a redraw. The first one imports modules, and does not count.
         self._redraws = 0
@@ -93,7 +99,7 @@ class _Pace:
         # A single slow redraw must not stop the view for long.
         self._mean += (used - self._mean) * _WEIGHT
         slow = min(elapsed / _READ_SHARE, _LONGEST_PAUSE_SECONDS)
-        self.pause = max(TICK_SECONDS - elapsed, self._mean / _SHARE, slow)
+        self.pause = max(self._seconds - elapsed, self._mean / _SHARE, slow)
 
 
 def _sleep(seconds: float, redraw: Callable[[], None]) -> None:

@@ -1,17 +1,17 @@
 """Command `riseml logs`."""
 
 import re
+from datetime import datetime
 from typing import Annotated
 
-import typer
-
 from riseml.cli import clock, follow, formats, options, output
+from riseml.cli.parameters import Option
 from riseml.client.client import Client
 from riseml.errors import InvalidInputError
 
 Follow = Annotated[
     bool,
-    typer.Option(
+    Option(
         "-f",
         "--follow/--no-follow",
         show_default=False,
@@ -20,7 +20,7 @@ Follow = Annotated[
 ]
 Tail = Annotated[
     int | None,
-    typer.Option(
+    Option(
         "--tail",
         metavar="N",
         min=0,
@@ -30,7 +30,7 @@ Tail = Annotated[
 ]
 Since = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--since",
         metavar="TIME",
         help="Only lines of the last 10m, 2h, 1d, or since an instant.",
@@ -39,7 +39,7 @@ Since = Annotated[
 ]
 Grep = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--grep",
         metavar="REGEX",
         help="Only lines that match.",
@@ -50,9 +50,7 @@ Grep = Annotated[
 
 Timestamps = Annotated[
     bool,
-    typer.Option(
-        "-t", "--timestamps", help="Begin each line with the time it was written."
-    ),
+    Option("-t", "--timestamps", help="Begin each line with the time it was written."),
 ]
 
 
@@ -81,9 +79,11 @@ def command(
     parsed_id = client.find_id(id)
     # Mistyped values are reported before anything is read from the engine.
     pattern = _pattern(grep)
-    oldest = options.parse_instant(since, clock.now()) if since else None
+    _oldest(since)
     # With the ids of all jobs, every prefix has the same width from the first line on.
     status = client.status(parsed_id)
+    # The status comes with the time of the cluster.
+    oldest = _oldest(since)
     if output_format == "name":
         output.names(follow.jobs(status))
         return
@@ -103,6 +103,10 @@ def command(
             log_records.show(events, output_format, pattern)
     except KeyboardInterrupt:
         follow.detach(str(parsed_id.experiment))
+
+
+def _oldest(since: str | None) -> datetime | None:
+    return options.parse_instant(since, clock.now()) if since else None
 
 
 def _pattern(text: str | None) -> re.Pattern[bytes] | None:

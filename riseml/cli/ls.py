@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 
-import typer
-
 from riseml import phrases
 from riseml.cli import formats, options, output
 from riseml.cli.documents import Document, Time
+from riseml.cli.parameters import Argument, Option
 from riseml.cli.table import Column
 from riseml.client.client import Client
 
@@ -35,7 +34,7 @@ DOCUMENTS = {"ls": Document(list[FileRecord])}
 def command(
     uri: Annotated[
         str | None,
-        typer.Argument(
+        Argument(
             metavar="URI",
             show_default=False,
             help="data://…, output://… or code://ID/…",
@@ -43,7 +42,7 @@ def command(
     ] = None,
     hidden: Annotated[
         bool,
-        typer.Option("-a", "--all", help="Also RiseML's own files: logs, results."),
+        Option("-a", "--all", help="Also RiseML's own files: logs, results."),
     ] = False,
     output_format: options.OutputFormat = "table",
     no_headers: options.NoHeaders = False,

@@ -2,18 +2,17 @@
 
 from typing import Annotated
 
-import typer
-
 from riseml.cli import output
+from riseml.cli.parameters import Argument
 from riseml.cli.table import clean
 from riseml.client.client import Client
 
 RunId = Annotated[
-    str, typer.Argument(metavar="ID", show_default=False, help="A run, or its name.")
+    str, Argument(metavar="ID", show_default=False, help="A run, or its name.")
 ]
 Text = Annotated[
     str | None,
-    typer.Argument(metavar="TEXT", show_default=False, help='The note; "" removes it.'),
+    Argument(metavar="TEXT", show_default=False, help='The note; "" removes it.'),
 ]
 
 

@@ -1,24 +1,21 @@
 """Options that several commands take, and the parsers of their values."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
-
-import typer
+from typing import Annotated, Any, Literal
 
 from riseml.cli import arguments, output
+from riseml.cli.parameters import Argument, Option
 from riseml.client import project_folder
 from riseml.errors import InvalidInputError
 
 
-def _find_config_file(context: typer.Context, path: str) -> str:
-    """Return the file that the user names, else that of the project around the current folder."""
-    source = context.get_parameter_source("config_file")
-    if source is not None and source.name == "COMMANDLINE":
-        return path
+def _find_config_file(values: Mapping[str, Any]) -> str:
+    """Return the file of the project around the current folder."""
     # The arguments of some commands name the file.
-    if arguments.names_file(context.params.get("words")):
-        return path
+    if arguments.names_file(values.get("words")):
+        return project_folder.CONFIG_FILE
     found = project_folder.config_file()
     if found != project_folder.CONFIG_FILE:
         output.note(f"Using {found}.")
@@ -27,45 +24,41 @@ def _find_config_file(context: typer.Context, path: str) -> str:
 
 ConfigFile = Annotated[
     str,
-    typer.Option(
+    Option(
         "-f",
         "--config-file",
         metavar="FILE",
         help="The configuration to use.",
-        callback=_find_config_file,
+        find_default=_find_config_file,
     ),
 ]
 OneId = Annotated[
     str | None,
-    typer.Argument(metavar="ID", show_default=False, help="Default: the newest run."),
+    Argument(metavar="ID", show_default=False, help="Default: the newest run."),
 ]
 ManyIds = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="ID", show_default=False, help="Runs, or experiments of sets."
-    ),
+    Argument(metavar="ID", show_default=False, help="Runs, or experiments of sets."),
 ]
 Tags = Annotated[
     list[str] | None,
-    typer.Option("--tag", metavar="TAG", help="Only runs with all these tags."),
+    Option("--tag", metavar="TAG", help="Only runs with all these tags."),
 ]
 Yes = Annotated[
-    bool, typer.Option("-y", "--yes", help="Do not ask; needed without a terminal.")
+    bool, Option("-y", "--yes", help="Do not ask; needed without a terminal.")
 ]
-NoHeaders = Annotated[
-    bool, typer.Option("--no-headers", help="Leave out the column titles.")
-]
+NoHeaders = Annotated[bool, Option("--no-headers", help="Leave out the column titles.")]
 OutputFormat = Annotated[
     Literal["table", "wide", "json", "yaml", "csv", "name"],
-    typer.Option(
+    Option(
         "-o", "--output", metavar="FORMAT", help="table, wide, json, yaml, csv or name."
     ),
 ]
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _NUMBER = r"\d+(?:\.\d+)?"
-_DURATION = re.compile(rf"(?:{_NUMBER}[smhdw])+")
-_DURATION_TERM = re.compile(rf"({_NUMBER})([smhdw])")
+_DURATION = rf"(?:{_NUMBER}[smhdw])+"
+_DURATION_TERM = rf"({_NUMBER})([smhdw])"
 _DURATION_ADVICE = "Write a number with a unit: 90s, 10m, 1h30m, 14d."
 
 
@@ -77,9 +70,9 @@ def parse_duration(text: str) -> timedelta:
     """
     if re.fullmatch(_NUMBER, text):
         seconds = float(text)
-    elif _DURATION.fullmatch(text):
+    elif re.fullmatch(_DURATION, text):
         seconds = 0.0
-        for number, unit in _DURATION_TERM.findall(text):
+        for number, unit in re.findall(_DURATION_TERM, text):
             seconds += float(number) * _SECONDS[unit]
     else:
         raise InvalidInputError(f"'{text}' is not a duration", _DURATION_ADVICE)

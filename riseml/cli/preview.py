@@ -1,18 +1,20 @@
 """Preview of a run for `riseml train --dry-run`: its plan, and the size of its code."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypedDict
 
 from riseml import phrases
-from riseml.cli import exclusions, formats, output, records, terminal
+from riseml.cli import exclusions, formats, output, records, runners, terminal
 from riseml.cli.documents import Document
 from riseml.cli.records import ResourcesRecord
 from riseml.cli.table import Column, render
 from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
 from riseml.client.types import Overrides
+from riseml.engines.capabilities import RunnerChoice
 from riseml.plan import Experiment, ExperimentSet, Job
 from riseml.project import Exclusion, Survey
+from riseml.settings import PROCESS
 
 # `-o json` lists all.
 _MAX_EXPERIMENTS = 20
@@ -48,7 +50,7 @@ class PlannedExperimentRecord(TypedDict):
     parameters: dict[str, str]
 
 
-class PlanRecord(TypedDict):
+class PlanRecord(runners.RunnerFields):
     """What `riseml train` would start."""
 
     project: str
@@ -63,6 +65,8 @@ class PlanRecord(TypedDict):
     excluded: list[ExclusionRecord]
     jobs: list[PlannedJobRecord]
     experiments: list[PlannedExperimentRecord]
+    differences: list[str]
+    """What differs from a cluster for these jobs, in sentences."""
 
 
 DOCUMENTS = {"train-dry-run": Document(PlanRecord)}
@@ -75,29 +79,40 @@ def show(
     *,
     gitignore: bool | None,
     overrides: Overrides,
+    runner: str | None = None,
 ) -> int:
     """Print what would run, start nothing, and return the exit status."""
     plan = client.plan(file, overrides=overrides)
+    choice = client.choose_runner(plan, runner)
+    differences = client.differences(plan, choice.name if choice else PROCESS)
     code = client.survey(file, gitignore=gitignore)
     if not formats.is_for_people(output_format):
-        formats.write_data(_data(plan, code), output_format)
+        record = _record(plan, code, choice, differences)
+        formats.write_data(_data(plan, record), output_format)
     else:
         screen = terminal.stdout()
-        output.lines(_summary(plan, code))
+        output.lines(_summary(plan, code, choice))
         output.lines(["", *_jobs(plan, screen)])
         if plan.is_set:
             output.lines(["", *_experiments(plan, screen)])
+        if differences:
+            output.lines(["", "Unlike on a cluster:"])
+            output.lines([f"- {sentence}" for sentence in differences])
         output.note("Nothing was started.")
     return 0
 
 
-def _summary(plan: ExperimentSet, code: Survey) -> list[str]:
+def _summary(
+    plan: ExperimentSet, code: Survey, choice: RunnerChoice | None
+) -> list[str]:
     if plan.is_set:
         experiments = phrases.plural(len(plan.experiments), "experiment")
         run = f"a set of {experiments}, {plan.concurrency} at a time"
     else:
         run = "an experiment"
     lines = [f"Project: {plan.project}", f"Would start: {run}", f"Image: {plan.image}"]
+    if choice is not None:
+        lines.append(f"Runner: {choice}")
     if plan.install:
         steps = phrases.plural(len(plan.install), "step")
         lines.append(f"Install: {steps}, before anything runs")
@@ -131,14 +146,14 @@ def _job_row(job: Job) -> list[str]:
     ]
 
 
-def _data(plan: ExperimentSet, code: Survey) -> formats.Data:
+def _data(plan: ExperimentSet, record: PlanRecord) -> formats.Data:
     parameters = _parameters(plan)
     titles = ["sub"]
     for name in parameters:
         # A parameter may have the name of the first column.
         titles.append("param.sub" if name == "sub" else name)
     rows = _rows(plan.experiments, parameters)
-    return formats.Data(_record(plan, code), [plan.project], titles, rows)
+    return formats.Data(record, [plan.project], titles, rows)
 
 
 def _parameters(plan: ExperimentSet) -> list[str]:
@@ -174,7 +189,12 @@ def _experiments(plan: ExperimentSet, screen: Terminal) -> list[str]:
     return lines
 
 
-def _record(plan: ExperimentSet, code: Survey) -> PlanRecord:
+def _record(
+    plan: ExperimentSet,
+    code: Survey,
+    choice: RunnerChoice | None,
+    differences: Sequence[str],
+) -> PlanRecord:
     return {
         "project": plan.project,
         "type": "set" if plan.is_set else "experiment",
@@ -189,6 +209,8 @@ def _record(plan: ExperimentSet, code: Survey) -> PlanRecord:
             {"sub": experiment.sub, "parameters": dict(experiment.parameters)}
             for experiment in plan.experiments
         ],
+        "differences": list(differences),
+        **runners.fields(choice),
     }
 
 

@@ -3,10 +3,9 @@
 from datetime import timedelta
 from typing import Annotated
 
-import typer
-
 from riseml import phrases
 from riseml.cli import clock, listing, options, output, terminal
+from riseml.cli.parameters import Option
 from riseml.client.client import Client
 from riseml.status import SetStatus
 
@@ -14,7 +13,7 @@ from riseml.status import SetStatus
 def command(
     older_than: Annotated[
         str,
-        typer.Option(
+        Option(
             "--older-than",
             metavar="DURATION",
             help="Delete runs that ended longer ago than this: 12h, 14d.",
@@ -22,7 +21,7 @@ def command(
     ],
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="List what would be deleted; delete nothing."),
+        Option("--dry-run", help="List what would be deleted; delete nothing."),
     ] = False,
     yes: options.Yes = False,
 ) -> None:

@@ -19,7 +19,11 @@ class ResourcesRecord(TypedDict):
     cpus: float
     mem: int
     """In bytes."""
-    gpus: int
+    gpus: float
+    """0.25 for a quarter of one."""
+    gpu_mem: NotRequired[int]
+    """Least memory of each GPU, or of the part of one, in bytes."""
+    gpu_type: NotRequired[str]
 
 
 class TimesRecord(TypedDict):
@@ -28,6 +32,20 @@ class TimesRecord(TypedDict):
     created: Time | None
     started: Time | None
     finished: Time | None
+
+
+class UsageRecord(TypedDict):
+    """What an attempt of a job used; null stands for what was not measured."""
+
+    mem_peak: int | None
+    """In bytes; memory that processes share counts once."""
+    cpu_mean: float | None
+    """In cores."""
+    gpu_util_mean: float | None
+    """How many GPUs its processes kept busy; null without GPUs."""
+    gpu_util_peak: float | None
+    gpu_mem_peak: int | None
+    """In bytes."""
 
 
 class AttemptRecord(TypedDict):
@@ -41,6 +59,8 @@ class AttemptRecord(TypedDict):
     reason: str
     message: str
     exit_code: int | None
+    usage: UsageRecord | None
+    """What it used; null before its end, and where it was not measured."""
 
 
 class JobRecord(TimesRecord):
@@ -56,8 +76,12 @@ class JobRecord(TimesRecord):
     reason: str
     message: str
     exit_code: int | None
+    held_until: Time | None
+    """Until when what has failed is kept; null if it is not held now."""
     workdir: str
     """Which files of its working directory were kept, in words."""
+    usage: UsageRecord | None
+    """What it used; null before its end, and where it was not measured."""
     resources: ResourcesRecord | None
 
 
@@ -89,6 +113,8 @@ class ExperimentRecord(TimesRecord):
     reason: str
     message: str
     exit_code: int | None
+    held_until: Time | None
+    """Until when what has failed is kept; null if it is not held now."""
     workdir: str
     """Which files of its working directory were kept, in words."""
     notes: list[str]
@@ -111,6 +137,8 @@ class ListedRunRecord(TimesRecord):
     """The name of its Workflow."""
     marks: MarksRecord
     user: str
+    submitter: NotRequired[str]
+    """The name by which the cluster knows who started it, where that is known."""
     project: str
     type: Literal["set", "experiment"]
     state: StateName
@@ -138,6 +166,8 @@ class RunRecord(ListedRunRecord):
     image: str
     base_image: NotRequired[str]
     """The image that install steps start from, if it is known."""
+    runner: NotRequired[str]
+    """What runs the jobs on one machine: process, podman or docker."""
     framework: str
     run: list[str]
     install: list[str]
@@ -182,7 +212,7 @@ def record(status: AnyStatus, *, listed: bool = False) -> StatusRecord:
 
 
 def _listed_run(run: SetStatus) -> ListedRunRecord:
-    return {
+    fields: ListedRunRecord = {
         "id": run.id,
         "name": run.name,
         "marks": {
@@ -191,6 +221,7 @@ def _listed_run(run: SetStatus) -> ListedRunRecord:
             "note": run.marks.note,
         },
         "user": run.user,
+        "submitter": run.submitter,
         "project": run.project,
         "type": "set" if run.is_set else "experiment",
         "state": str(run.state),
@@ -198,6 +229,9 @@ def _listed_run(run: SetStatus) -> ListedRunRecord:
         "counts": {str(state): count for state, count in run.counts.items()},
         "experiments": list(map(_experiment, run.experiments)),
     }
+    if not run.submitter:
+        del fields["submitter"]
+    return fields
 
 
 def _run(run: SetStatus) -> RunRecord:
@@ -207,6 +241,7 @@ def _run(run: SetStatus) -> RunRecord:
         "message": run.message,
         "image": run.image,
         "base_image": run.base_image,
+        "runner": run.runner,
         "framework": run.framework,
         "run": list(run.run),
         "install": list(run.install),
@@ -226,6 +261,8 @@ def _run(run: SetStatus) -> RunRecord:
         del fields["image_key"]
     if not run.base_image:
         del fields["base_image"]
+    if not run.runner:
+        del fields["runner"]
     if not run.has_tensorboard:
         del fields["tensorboard"]
     if not run.page:
@@ -246,6 +283,7 @@ def _experiment(experiment: ExperimentStatus) -> ExperimentRecord:
         "reason": experiment.reason,
         "message": experiment.message,
         "exit_code": experiment.exit_code,
+        "held_until": moment(experiment.held_until),
         "workdir": experiment.workdir,
         "notes": list(experiment.notes),
         "jobs": list(map(_job, experiment.jobs)),
@@ -273,7 +311,9 @@ def _job(job: JobStatus) -> JobRecord:
         "reason": job.reason,
         "message": job.message,
         "exit_code": job.exit_code,
+        "held_until": moment(job.held_until),
         "workdir": job.workdir,
+        "usage": _usage(job),
         "resources": resources(job.resources) if job.resources else None,
     }
 
@@ -288,16 +328,27 @@ def attempt(job: JobStatus) -> AttemptRecord:
         "reason": job.reason,
         "message": job.message,
         "exit_code": job.exit_code,
+        "usage": _usage(job),
     }
+
+
+def _usage(job: JobStatus) -> UsageRecord | None:
+    # The names of the fields are those of the record.
+    return cast("UsageRecord", dict(vars(job.usage))) if job.usage else None
 
 
 def resources(requested: Resources) -> ResourcesRecord:
     """Return the resources of a job; memory is in bytes."""
-    return {
+    record: ResourcesRecord = {
         "cpus": float(requested.cpus),
         "mem": requested.mem,
-        "gpus": requested.gpus,
+        "gpus": requested.gpu_number,
     }
+    if requested.gpu_mem:
+        record["gpu_mem"] = requested.gpu_mem
+    if requested.gpu_type:
+        record["gpu_type"] = requested.gpu_type
+    return record
 
 
 def _times(status: AnyStatus) -> TimesRecord:

@@ -4,17 +4,16 @@ import webbrowser
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from riseml import phrases
 from riseml.cli import options, output
+from riseml.cli.parameters import Option
 from riseml.client.client import Client
 from riseml.errors import RiseMLError
 from riseml.project.copied import CopyRecord
 
 File = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "-o",
         "--output",
         metavar="FILE",
@@ -24,7 +23,7 @@ File = Annotated[
 ]
 Metric = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "-m",
         "--metric",
         metavar="NAME",
@@ -32,7 +31,7 @@ Metric = Annotated[
         help="The result that compares experiments; default: the first in riseml.yml.",
     ),
 ]
-Open = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
+Open = Annotated[bool, Option("--open", help="Open the page in a browser.")]
 
 # A page names its generator near its start.
 _HEAD_BYTES = 1000

@@ -2,11 +2,10 @@
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 
-import typer
-
 from riseml import phrases
 from riseml.cli import formats, options, output
 from riseml.cli.documents import Document
+from riseml.cli.parameters import Argument
 from riseml.client.client import Client
 from riseml.client.repeat_types import Repetition
 
@@ -33,7 +32,7 @@ DOCUMENTS = {"rerun": Document(RerunRecord)}
 def command(
     id: Annotated[
         str,
-        typer.Argument(
+        Argument(
             metavar="ID", show_default=False, help="A run, or an experiment of a set."
         ),
     ],

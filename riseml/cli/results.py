@@ -7,8 +7,6 @@ from itertools import chain
 from operator import attrgetter
 from typing import Annotated, Any, NotRequired, TypedDict
 
-import typer
-
 from riseml import phrases
 from riseml.cli import (
     formats,
@@ -21,6 +19,7 @@ from riseml.cli import (
     terminal,
 )
 from riseml.cli.documents import Document, StateName
+from riseml.cli.parameters import Argument, Option
 from riseml.cli.records import MeasuredRecord
 from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
@@ -29,7 +28,7 @@ from riseml.status import ExperimentStatus, SetStatus
 
 Sort = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--sort",
         metavar="NAME",
         show_default=False,
@@ -38,7 +37,7 @@ Sort = Annotated[
 ]
 Largest = Annotated[
     bool | None,
-    typer.Option(
+    Option(
         "--max/--min",
         show_default=False,
         help="Whether a large or a small value is best.",
@@ -46,7 +45,7 @@ Largest = Annotated[
 ]
 Top = Annotated[
     int | None,
-    typer.Option(
+    Option(
         "--top",
         metavar="N",
         min=1,
@@ -58,13 +57,11 @@ Top = Annotated[
 
 Ids = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="ID", show_default=False, help="Runs. Default: the newest run."
-    ),
+    Argument(metavar="ID", show_default=False, help="Runs. Default: the newest run."),
 ]
 Project = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--project",
         metavar="NAME",
         show_default=False,
@@ -73,7 +70,7 @@ Project = Annotated[
 ]
 Where = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--where",
         metavar="FILTER",
         show_default=False,
@@ -82,7 +79,7 @@ Where = Annotated[
 ]
 Columns = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--columns",
         metavar="NAMES",
         show_default=False,

@@ -2,9 +2,8 @@
 
 from typing import Annotated
 
-import typer
-
 from riseml.cli import growth, options, output
+from riseml.cli.parameters import Argument, Option
 from riseml.client import project_folder
 from riseml.client.client import Client
 from riseml.client.repeat_types import FolderCode, Grown
@@ -13,24 +12,24 @@ from riseml.client.repeat_types import FolderCode, Grown
 def command(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="ID",
             show_default=False,
             help="A run, or experiments of a set. Default: the newest run.",
         ),
     ] = None,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Repeat only those that failed.")
+        bool, Option("--failed", help="Repeat only those that failed.")
     ] = False,
     missing: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--missing", help="Repeat only those that were killed, also before a start."
         ),
     ] = False,
     new_code: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--new-code",
             help="Run the code and configuration in this folder, not the set's.",
         ),

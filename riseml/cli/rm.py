@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from riseml import phrases
 from riseml.cli import options, output, table
+from riseml.cli.parameters import Argument
 from riseml.client.client import Client
 
 if TYPE_CHECKING:
@@ -15,9 +14,7 @@ if TYPE_CHECKING:
 def command(
     uris: Annotated[
         list[str],
-        typer.Argument(
-            metavar="URI", show_default=False, help="data://… or output://…"
-        ),
+        Argument(metavar="URI", show_default=False, help="data://… or output://…"),
     ],
     yes: options.Yes = False,
 ) -> None:

@@ -3,21 +3,20 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from riseml.cli import output
+from riseml.cli.parameters import Argument, Option
 from riseml.errors import NotFoundError
 
 Name = Annotated[
     str | None,
-    typer.Argument(
+    Argument(
         metavar="NAME",
         show_default=False,
         help="Of what a command prints with `-o json`; default: of riseml.yml.",
     ),
 ]
 List = Annotated[
-    bool, typer.Option("--list", help="List the names and versions of all schemas.")
+    bool, Option("--list", help="List the names and versions of all schemas.")
 ]
 
 _FOLDER = Path(__file__).parent.parent / "schemas"

@@ -3,10 +3,9 @@
 import sys
 from typing import Annotated, Literal, TypedDict
 
-import typer
-
 from riseml.cli import formats, options, output
 from riseml.cli.documents import Document
+from riseml.cli.parameters import Argument
 from riseml.client.client import Client
 from riseml.errors import InvalidInputError, NotFoundError
 from riseml.excerpts import excerpt
@@ -16,11 +15,11 @@ _SHORT = 6
 
 Action = Annotated[
     Literal["set", "list", "delete"],
-    typer.Argument(metavar="set|list|delete", help="What to do.", show_default=False),
+    Argument(metavar="set|list|delete", help="What to do.", show_default=False),
 ]
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME", help="Names of variables.", show_default=False),
+    Argument(metavar="NAME", help="Names of variables.", show_default=False),
 ]
 
 

@@ -8,7 +8,6 @@ The screen never has more lines than it is given room for.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
@@ -19,7 +18,8 @@ from riseml.cli.statuses import limited, message, notes
 from riseml.cli.table import Column, clean, render, shorten
 from riseml.cli.terminal import Terminal
 from riseml.client.results import Results, number, tabulate
-from riseml.status import ExperimentStatus, SetStatus, State
+from riseml.dataclass import dataclass
+from riseml.status import ExperimentStatus, SetStatus, State, reason_words
 from riseml.status.values import count
 
 _ACTIVE = frozenset({State.RUNNING, State.STARTING})
@@ -252,6 +252,8 @@ def _varying(experiments: Sequence[ExperimentStatus]) -> list[str]:
 
 def _progress(experiment: ExperimentStatus, screen: Terminal, now: datetime) -> str:
     """Return how far an experiment is, or why it is no further."""
+    if experiment.held_until is not None or experiment.reason == reason_words.IDLE:
+        return message(experiment)
     if experiment.state in {State.FAILED, State.PENDING}:
         return experiment.message or experiment.reason
     if experiment.state in _ACTIVE:

@@ -2,30 +2,27 @@
 
 from typing import Annotated, Any
 
-import typer
-
 from riseml import phrases
 from riseml.cli import output
+from riseml.cli.parameters import Option
 from riseml.errors import InvalidInputError
 from riseml.excerpts import excerpt
 
 NodeName = Annotated[
     str | None,
-    typer.Option("--nodename", metavar="HOST", help="Run on this node only."),
+    Option("--nodename", metavar="HOST", help="Run on this node only."),
 ]
 NumJobs = Annotated[
     int,
-    typer.Option("--num-jobs", metavar="N", min=1, help="Number of experiments."),
+    Option("--num-jobs", metavar="N", min=1, help="Number of experiments."),
 ]
 NumCpus = Annotated[
     int,
-    typer.Option(
-        "--num-cpus", metavar="N", min=1, help="Cores that each experiment uses."
-    ),
+    Option("--num-cpus", metavar="N", min=1, help="Cores that each experiment uses."),
 ]
 RequestCpus = Annotated[
     str,
-    typer.Option(
+    Option(
         "--request-cpus",
         metavar="NUMBER",
         help="Cores that each experiment requests.",
@@ -33,7 +30,7 @@ RequestCpus = Annotated[
 ]
 RequestMem = Annotated[
     int,
-    typer.Option(
+    Option(
         "--request-mem",
         metavar="N",
         min=4,
@@ -42,22 +39,18 @@ RequestMem = Annotated[
 ]
 Mem = Annotated[
     int,
-    typer.Option(
-        "--mem", metavar="N", min=1, help="Megabytes that each experiment uses."
-    ),
+    Option("--mem", metavar="N", min=1, help="Megabytes that each experiment uses."),
 ]
 ForceBuildSteps = Annotated[
     bool,
-    typer.Option("--force-build-steps", help="Build an image without the cache."),
+    Option("--force-build-steps", help="Build an image without the cache."),
 ]
 Image = Annotated[
-    str, typer.Option("--image", metavar="IMAGE", help="An image with python3.")
+    str, Option("--image", metavar="IMAGE", help="An image with python3.")
 ]
 Rounds = Annotated[
     int,
-    typer.Option(
-        "--rounds", metavar="N", min=1, help="Number of rounds of 20 seconds."
-    ),
+    Option("--rounds", metavar="N", min=1, help="Number of rounds of 20 seconds."),
 ]
 
 _ROUND_SECONDS = 20

@@ -1,17 +1,16 @@
 """Command `riseml status`."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
-import typer
-
 from riseml import ids
-from riseml.cli import clock, listing, options, output, terminal
+from riseml.cli import clock, listing, options, output, statuses, terminal
+from riseml.cli.parameters import Argument, Option
 from riseml.cli.statuses import AnyStatus, single_experiment
 from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
+from riseml.dataclass import dataclass, replace
 from riseml.errors import InvalidInputError
 from riseml.ids import Id
 from riseml.status import TERMINAL, SetStatus, State
@@ -19,16 +18,14 @@ from riseml.status.select import pick
 
 AnyId = Annotated[
     str | None,
-    typer.Argument(
+    Argument(
         metavar="ID", show_default=False, help="A run, experiment, job, or .USER."
     ),
 ]
-AllStates = Annotated[
-    bool, typer.Option("-a", "--all", help="Also runs that have ended.")
-]
+AllStates = Annotated[bool, Option("-a", "--all", help="Also runs that have ended.")]
 Last = Annotated[
     int,
-    typer.Option(
+    Option(
         "-n",
         "--num-last",
         metavar="N",
@@ -38,17 +35,13 @@ Last = Annotated[
 ]
 Long = Annotated[
     bool,
-    typer.Option(
-        "-l", "--long", help="Also parameters, results and experiments of sets."
-    ),
+    Option("-l", "--long", help="Also parameters, results and experiments of sets."),
 ]
-AllUsers = Annotated[bool, typer.Option("-u", "--all-users", help="Runs of all users.")]
-Watch = Annotated[
-    bool, typer.Option("-w", "--watch", help="Keep updating until Ctrl-C.")
-]
+AllUsers = Annotated[bool, Option("-u", "--all-users", help="Runs of all users.")]
+Watch = Annotated[bool, Option("-w", "--watch", help="Keep updating until Ctrl-C.")]
 States = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--state",
         metavar="STATE",
         help="Only runs in this state; can be repeated.",
@@ -56,7 +49,7 @@ States = Annotated[
 ]
 Project = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--project",
         metavar="NAME",
         show_default=False,
@@ -175,6 +168,7 @@ def _show_list(query: _RunQuery, style: _Style, *, watch: bool) -> None:
             users=style.users,
             headers=style.headers,
         )
+        listed += statuses.marked(runs)
         return [*listed, *_building(query.client, runs, screen, now)]
 
     # For programs, `-w` has no meaning: they get one document.
@@ -213,9 +207,19 @@ def _building(
     return build_progress.of_list(client, runs, screen, now)
 
 
+def _own_builds(
+    client: Client, run: SetStatus, screen: Terminal, now: datetime
+) -> Iterable[str]:
+    if all(job.state.is_terminal for job in run.jobs):
+        return ()
+    from riseml.cli import build_progress
+
+    return build_progress.of_run(client, run, screen, now)
+
+
 def _show_one(client: Client, id: Id, style: _Style, *, watch: bool) -> None:
     # The list of runs needs neither this module nor `live`.
-    from riseml.cli import build_progress, detail
+    from riseml.cli import detail
 
     def lines(run: SetStatus) -> list[str]:
         screen, now = terminal.stdout(), clock.now()
@@ -227,20 +231,29 @@ def _show_one(client: Client, id: Id, style: _Style, *, watch: bool) -> None:
             wide=style.long,
             headers=style.headers,
         )
-        return [*described, *build_progress.of_run(client, run, screen, now)]
+        return [*described, *_own_builds(client, run, screen, now)]
 
     if watch and style.is_for_people:
         from riseml.cli import watch as watched
 
         watched.one(client, id, wide=style.long, headers=style.headers)
         return
-    run = client.read(id)
+    run = _read(client, id, style)
     if style.is_for_people:
         output.lines([*lines(run), *_last_lines(client, pick(run, id))])
         if run.has_tensorboard:
             output.lines(_missing_tensorboard(client, run))
     else:
         _write_data(style, [(run, pick(run, id))], listed=False)
+
+
+def _read(client: Client, id: Id, style: _Style) -> SetStatus:
+    # The table of a set says nothing about jobs, unless it has all columns.
+    if id.sub is None and (style.long or style.output_format != "table"):
+        return client.read(id)
+    from riseml.client import views
+
+    return views.read_brief(client.engine, id)
 
 
 def _last_lines(client: Client, status: AnyStatus) -> Iterator[str]:

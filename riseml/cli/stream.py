@@ -10,15 +10,18 @@ Elsewhere it is written when it ends.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from riseml.cli import statuses
 from riseml.cli.table import cells_wide, clean, shorten
 from riseml.cli.terminal import Mode, Terminal
+from riseml.dataclass import dataclass
 from riseml.engines import Change, Chunk
 from riseml.phrases import local_time
+
+if TYPE_CHECKING:
+    from riseml.cli.line_search import LineSearch
 
 # A job that never ends its line must not fill the memory. A longer line is broken on a
 # terminal. In a file, that of a single job is written in parts.
@@ -101,7 +104,7 @@ class Stream:
         self._out = out
         self._terminal = terminal
         self._prefixed, self._timed = prefixed, timed
-        self._grep = grep
+        self._search = _search(grep)
         self._width = max(map(len, names), default=0)
         self._writers: dict[str, _Writer] = {}
         # The writer of the line that stands below all others
@@ -130,7 +133,7 @@ class Stream:
         # The job will not finish its line any more.
         if change.state in _TERMINAL_STATES or writer.is_begun:
             self._end_line(writer)
-        if self._grep is None:
+        if self._search is None:
             for line in self._state_lines(change):
                 self._out.write(writer.prefix + line.encode() + b"\n")
         self._draw_bottom(None)
@@ -165,24 +168,32 @@ class Stream:
         if not self._is_plain(writer, data):
             for line in data[:-1].split(b"\n"):
                 self._write_line(writer, line)
+        elif self._search is not None:
+            lines = self._search.lines(data)
+            # Each of them begins with the prefix, also the first.
+            self._out.write(writer.prefix.join([b"", *lines]))
         elif writer.prefix:
-            # One replacement for all lines is many times faster than a loop.
+            # One replacement for all lines is many times faster than a loop. The prefix
+            # that follows the last line is left out without another copy.
             prefix = writer.prefix
-            self._out.write(prefix + data[:-1].replace(b"\n", b"\n" + prefix) + b"\n")
+            prefixed = memoryview(data.replace(b"\n", b"\n" + prefix))
+            self._out.write(prefix)
+            self._out.write(prefixed[: -len(prefix)])
         else:
             self._out.write(data)
 
     def _is_plain(self, writer: _Writer, data: bytes) -> bool:
         """Return whether lines can be written without a look at each of them."""
-        if self._grep is not None or writer.colour or b"\r" in data:
+        if writer.colour or b"\r" in data:
             return False
-        # A file keeps the colours of the jobs as they are.
-        return b"\x1b" not in data or not self._terminal.interactive
+        # A file keeps the colours of the jobs as they are, but no pattern matches them.
+        keeps_colours = self._search is None and not self._terminal.interactive
+        return keeps_colours or b"\x1b" not in data
 
     def _write_line(self, writer: _Writer, line: bytes) -> None:
         text = without_overwritten(line).removesuffix(b"\r")
         # A pattern matches what people see, which has no colours.
-        if self._grep is not None and not self._grep.search(without_escapes(text)):
+        if self._search and not self._search.matches(without_escapes(text)):
             return
         if self._terminal.interactive and self._terminal.colour:
             text = self._continue_colour(writer, text)
@@ -202,7 +213,7 @@ class Stream:
 
     def _relieve(self, writer: _Writer) -> None:
         """Write the beginning of a long line, or break it where other lines may follow."""
-        if self._terminal.interactive or self._grep is not None:
+        if self._terminal.interactive or self._search is not None:
             self._end_line(writer)
         elif not writer.prefix:
             self._out.write(writer.unfinished)
@@ -228,7 +239,7 @@ class Stream:
 
         The former line has been erased.
         """
-        if not self._terminal.interactive or self._grep is not None:
+        if not self._terminal.interactive or self._search is not None:
             return
         if writer is not None:
             self._bottom = writer
@@ -258,6 +269,15 @@ class Stream:
         if change.exit_code is not None:
             lines.append(f"Exit Code: {change.exit_code}")
         return lines
+
+
+def _search(pattern: re.Pattern[bytes] | None) -> "LineSearch | None":
+    if pattern is None:
+        return None
+    # Most logs are shown in full.
+    from riseml.cli.line_search import LineSearch
+
+    return LineSearch(pattern)
 
 
 def without_escapes(text: bytes) -> bytes:

@@ -7,6 +7,7 @@ _TRAIN = "`riseml train` starts a run of this project."
 _KILL = "`riseml kill ID` stops a run."
 _STATUS = "`riseml status` lists runs, and `riseml status ID` shows one."
 _WATCH = "`riseml status -w` shows runs as they change."
+_MONITOR = "`riseml monitor` shows what running jobs use."
 _SEARCH = (
     "`riseml train` starts an experiment for each combination of the lists under "
     "`parameters` in riseml.yml, or those that the method under `search` chooses."
@@ -31,11 +32,12 @@ _ACCOUNT = (
 _VERBOSE = "`riseml config show` shows where runs go, and `riseml --version` shows the version."
 
 ADVICE: dict[str, str] = {
-    **dict.fromkeys(("run", "start", "launch", "exec", "execute"), _TRAIN),
+    **dict.fromkeys(("run", "start", "launch", "execute"), _TRAIN),
     **dict.fromkeys(("stop", "cancel", "abort", "terminate", "end"), _KILL),
     **dict.fromkeys(("ps", "list", "runs", "jobs", "experiments"), _STATUS),
     **dict.fromkeys(("show", "describe", "get", "info", "history", "queue"), _STATUS),
-    **dict.fromkeys(("monitor", "watch", "top"), _WATCH),
+    "watch": _WATCH,
+    **dict.fromkeys(("top", "htop", "nvidia-smi"), _MONITOR),
     **dict.fromkeys(("search", "sweep", "tune", "grid", "optimize"), _SEARCH),
     **dict.fromkeys(("resume", "restart", "repeat", "continue"), _AGAIN),
     "compare": _COMPARE,

@@ -4,11 +4,11 @@ One blank separates columns. Cells are shortened, and then columns are dropped, 
 line would wrap. Plain mode has no columns: each cell follows its title.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 
 from riseml.cli.terminal import Terminal
+from riseml.dataclass import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ def render(
     if terminal.plain:
         return list(map(partial(_statement, titles), rows))
     # The titles are the first row, so that a table without rows has columns too.
-    cells = [list(map(clean, texts)) for texts in zip(titles, *rows, strict=True)]
-    content = [max(map(cells_wide, texts)) for texts in cells]
+    cells = [_map(clean, texts) for texts in zip(titles, *rows, strict=True)]
+    content = [max(map(cells_wide, set(texts))) for texts in cells]
     widths = fit(columns, content, terminal.width)
     padded = []
     for column, texts, width in zip(columns, cells, widths, strict=True):
@@ -51,6 +51,15 @@ def render(
         return lines[1:]
     header = "".join(lines[:1])
     return [terminal.paint(header, "bold"), *lines[1:]]
+
+
+def _map(function: Callable[[str], str], texts: Sequence[str]) -> list[str]:
+    """Return the results for the cells of a column.
+
+    Many of them are equal, and a table of 2,000 rows takes half of the time.
+    """
+    results = {text: function(text) for text in set(texts)}
+    return list(map(results.__getitem__, texts))
 
 
 def _statement(titles: Sequence[str], row: Sequence[str]) -> str:
@@ -165,7 +174,8 @@ def _count_cells(text: str) -> int:
 def _pad_column(
     column: Column, texts: Sequence[str], width: int, terminal: Terminal
 ) -> Iterable[str]:
-    padded = [_pad(text, width, terminal, right=column.right) for text in texts]
+    pad = partial(_pad, width=width, terminal=terminal, right=column.right)
+    padded = _map(pad, texts)
     if not column.styles:
         return padded
     # Escape sequences take no cells, so they are added after padding.

@@ -2,26 +2,23 @@
 
 from typing import Annotated
 
-import typer
-
 from riseml import phrases
 from riseml.cli import output
+from riseml.cli.parameters import Argument, Option
 from riseml.client.client import Client
 
-RunIds = Annotated[
-    list[str], typer.Argument(metavar="ID", show_default=False, help="Runs.")
-]
+RunIds = Annotated[list[str], Argument(metavar="ID", show_default=False, help="Runs.")]
 Added = Annotated[
     list[str] | None,
-    typer.Option("-a", "--add", metavar="TAG", help="Add a tag; can be repeated."),
+    Option("-a", "--add", metavar="TAG", help="Add a tag; can be repeated."),
 ]
 Removed = Annotated[
     list[str] | None,
-    typer.Option("-r", "--remove", metavar="TAG", help="Remove a tag."),
+    Option("-r", "--remove", metavar="TAG", help="Remove a tag."),
 ]
 Name = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--name", metavar="NAME", show_default=False, help='Name the run; "": no name.'
     ),
 ]

@@ -6,12 +6,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Annotated, NoReturn
-
-import typer
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from riseml.cli import options, output, terminal
+from riseml.cli.parameters import Option
 from riseml.client.client import Client
+
+if TYPE_CHECKING:
+    from riseml.client.tensorboard import TensorBoard
 
 # Without one of them, `webbrowser` starts a text browser, which takes over the terminal.
 _BROWSER_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
@@ -21,7 +23,7 @@ def command(
     id: options.OneId = None,
     port: Annotated[
         int,
-        typer.Option(
+        Option(
             "--port",
             metavar="N",
             min=0,
@@ -30,9 +32,7 @@ def command(
     ] = 0,
     browser: Annotated[
         bool,
-        typer.Option(
-            "--browser/--no-browser", help="Open a browser if this is a terminal."
-        ),
+        Option("--browser/--no-browser", help="Open a browser if this is a terminal."),
     ] = True,
 ) -> None:
     """Open the TensorBoard of a run, also after it has ended.
@@ -50,18 +50,23 @@ def command(
         _exit_cleanly_on_signals(),
         Client().tensorboard(id, port=port, on_note=output.note) as tensorboard,
     ):
-        output.say(tensorboard.url)
-        # A script may wait for the address while this command keeps running.
-        sys.stdout.flush()
-        if browser and terminal.stdout().interactive:
-            _open_browser(tensorboard.url)
-        if tensorboard.is_own:
-            return
-        output.note("Press Ctrl-C to stop it.")
+        # Ctrl-C may come as soon as the address is there.
         try:
-            tensorboard.wait()
+            _show(tensorboard, browser=browser)
         except KeyboardInterrupt:
             output.note("")
+
+
+def _show(tensorboard: "TensorBoard", *, browser: bool) -> None:
+    output.say(tensorboard.url)
+    # A script may wait for the address while this command keeps running.
+    sys.stdout.flush()
+    if browser and terminal.stdout().interactive:
+        _open_browser(tensorboard.url)
+    if tensorboard.is_own:
+        return
+    output.note("Press Ctrl-C to stop it.")
+    tensorboard.wait()
 
 
 def _open_browser(url: str) -> None:

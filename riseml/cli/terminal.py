@@ -7,10 +7,10 @@ statement a line. RISEML_PLAIN, `--plain` and the setting `plain` choose it.
 import os
 import re
 import sys
-from dataclasses import dataclass
 from typing import Literal, TextIO
 
 from riseml import settings
+from riseml.dataclass import dataclass
 
 COLOURS = {
     "red": "31",

@@ -1,8 +1,6 @@
 """Command `riseml train`, also `riseml submit`."""
 
-from typing import Annotated, Literal, NotRequired, TypedDict
-
-import typer
+from typing import Annotated, Literal, NotRequired
 
 from riseml import marks, phrases
 from riseml.cli import (
@@ -11,9 +9,11 @@ from riseml.cli import (
     formats,
     options,
     output,
+    runners,
     sync_notice,
 )
 from riseml.cli.documents import Document
+from riseml.cli.parameters import Option
 from riseml.client.client import Client
 from riseml.client.project_folder import CONFIG_FILE
 from riseml.client.repeat_types import FolderCode
@@ -22,29 +22,36 @@ from riseml.plan import Marks
 
 Logs = Annotated[
     bool,
-    typer.Option(
-        "-l", "--logs", help="Follow the log; the exit status is the outcome."
-    ),
+    Option("-l", "--logs", help="Follow the log; the exit status is the outcome."),
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Show what would run; start nothing.")
+    bool, Option("--dry-run", help="Show what would run; start nothing.")
 ]
 NoGitignore = Annotated[
     bool,
-    typer.Option(
+    Option(
         "--no-gitignore",
         help="Include files that .gitignore excludes or `riseml cp` wrote.",
     ),
 ]
+Runner = Annotated[
+    str | None,
+    Option(
+        "--runner",
+        metavar="RUNNER",
+        show_default=False,
+        help="Run jobs as process, in podman or docker; auto chooses.",
+    ),
+]
 Extend = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--extend", metavar="SET", help="Add the experiments that a set lacks to it."
     ),
 ]
 Resume = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--resume",
         metavar="ID",
         help="Continue experiments: their output is at /resume.",
@@ -52,13 +59,13 @@ Resume = Annotated[
 ]
 InPlace = Annotated[
     bool,
-    typer.Option(
+    Option(
         "--in-place", help="With --resume: as their next attempts, in the same folders."
     ),
 ]
 
 
-class StartedRecord(TypedDict):
+class StartedRecord(runners.RunnerFields):
     """A run that was started."""
 
     id: str
@@ -83,19 +90,17 @@ DOCUMENTS = {"train": Document(StartedRecord)}
 
 Name = Annotated[
     str,
-    typer.Option(
+    Option(
         "--name", metavar="NAME", show_default=False, help="Name the run; see `tag`."
     ),
 ]
 Tags = Annotated[
     list[str] | None,
-    typer.Option("--tag", metavar="TAG", help="Tag the run; can be repeated."),
+    Option("--tag", metavar="TAG", help="Tag the run; can be repeated."),
 ]
 Note = Annotated[
     str,
-    typer.Option(
-        "--note", metavar="TEXT", show_default=False, help="A note about the run."
-    ),
+    Option("--note", metavar="TEXT", show_default=False, help="A note about the run."),
 ]
 
 
@@ -113,6 +118,7 @@ def command(
     extend: Extend = None,
     resume: Resume = None,
     in_place: InPlace = False,
+    runner: Runner = None,
     yes: options.Yes = False,
 ) -> int:
     """Start an experiment or an experiment set in the background.
@@ -129,19 +135,27 @@ def command(
       riseml train -f riseml_big.yml --dry-run
       riseml train lr=0.1,0.2,0.3 --extend 14      what set 14 lacks of this grid
       riseml train --resume 14.3                   from the output of 14.3
+      riseml train --runner podman                 in the image of riseml.yml
     """
     client = Client()
     file, overrides = arguments.read(config_file, words, settings)
     # None leaves the decision to the settings.
     gitignore = False if no_gitignore else None
     folder = FolderCode(file, overrides, gitignore)
-    target = continuation.Target(extend, resume, in_place=in_place, dry_run=dry_run)
+    target = continuation.Target(
+        extend, resume, in_place=in_place, dry_run=dry_run, runner=runner
+    )
     target.check()
     if dry_run:
         from riseml.cli import preview
 
         return preview.show(
-            client, file, output_format, gitignore=gitignore, overrides=overrides
+            client,
+            file,
+            output_format,
+            gitignore=gitignore,
+            overrides=overrides,
+            runner=runner,
         )
     if target.is_earlier_run:
         return continuation.train(
@@ -149,7 +163,7 @@ def command(
         )
     # A name that is not valid is reported before the code is read.
     marked = marks.checked(name, tags or (), note)
-    run = _train(client, folder, marked, resume)
+    run = _train(client, folder, marked, resume, runner)
     _write(run, output_format, logs=logs)
     if not logs:
         _show_build(client, run, output_format)
@@ -162,6 +176,7 @@ def command(
 def _write(run: RunHandle, output_format: str, *, logs: bool) -> None:
     output.notes(map(str, run.warnings))
     output.notes(run.notes)
+    output.notes(runners.lines(run.runner))
     if not formats.is_for_people(output_format):
         data = formats.of_record(_record(run), StartedRecord, "id")
         formats.write_data(data, output_format)
@@ -172,7 +187,11 @@ def _write(run: RunHandle, output_format: str, *, logs: bool) -> None:
 
 
 def _train(
-    client: Client, folder: FolderCode, marked: Marks, resume: str | None
+    client: Client,
+    folder: FolderCode,
+    marked: Marks,
+    resume: str | None,
+    runner: str | None,
 ) -> RunHandle:
     with sync_notice.shown() as on_sync:
         return client.train(
@@ -182,6 +201,7 @@ def _train(
             overrides=folder.overrides,
             marks=marked,
             resume=resume,
+            runner=runner,
         )
 
 
@@ -230,6 +250,11 @@ def _record(run: RunHandle) -> StartedRecord:
         "files": run.snapshot.files,
         "bytes": run.snapshot.size,
     }
+    chosen = runners.fields(run.runner)
+    if "runner" in chosen:
+        fields["runner"] = chosen["runner"]
+    if "runner_reason" in chosen:
+        fields["runner_reason"] = chosen["runner_reason"]
     if run.tensorboard:
         fields["tensorboard"] = run.tensorboard
     return fields

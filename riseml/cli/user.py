@@ -3,16 +3,25 @@
 A user is a namespace with a key. All commands except `login` are for administrators.
 """
 
-from typing import TYPE_CHECKING, Annotated, TypedDict
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from riseml import settings
-from riseml.cli import formats, options, output
+from riseml.cli import (
+    formats,
+    key_file,
+    options,
+    output,
+    user_records,
+    user_refresh,
+)
 from riseml.cli.cluster_options import Kubeconfig, connect
-from riseml.cli.documents import Document
+from riseml.cli.key_file import KeyFile
+from riseml.cli.parameters import Argument, Option
 from riseml.cli.table import Column
+from riseml.cli.user_records import UserRecord, UserWithKeyRecord
+from riseml.cli.user_refresh import AllUsers, OptionalUsername
 from riseml.errors import InvalidInputError
+from riseml.excerpts import listed
 
 if TYPE_CHECKING:
     from riseml.cluster.access import Entry
@@ -20,17 +29,15 @@ if TYPE_CHECKING:
 
 ApiKey = Annotated[
     str | None,
-    typer.Option("--api-key", metavar="KEY", help="Key from the administrator."),
+    Option("--api-key", metavar="KEY", help="Key from the administrator."),
 ]
 OtherApiHost = Annotated[
     str,
-    typer.Option(
-        "--api-host", metavar="URL", help="Address other than that in the key."
-    ),
+    Option("--api-host", metavar="URL", help="Address other than that in the key."),
 ]
 ArgoServer = Annotated[
     str,
-    typer.Option(
+    Option(
         "--argo-server",
         metavar="URL",
         help="Argo Server other than that of the cluster.",
@@ -38,11 +45,11 @@ ArgoServer = Annotated[
 ]
 LoginKubeconfig = Annotated[
     str | None,
-    typer.Option("--kubeconfig", metavar="FILE", help="A kubeconfig instead of a key."),
+    Option("--kubeconfig", metavar="FILE", help="A kubeconfig instead of a key."),
 ]
 LoginContext = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--context",
         metavar="NAME",
         help="A context of it other than the current one.",
@@ -50,140 +57,171 @@ LoginContext = Annotated[
 ]
 Namespace = Annotated[
     str | None,
-    typer.Option(
-        "--namespace", metavar="NAME", help="A namespace other than the context's."
-    ),
+    Option("--namespace", metavar="NAME", help="A namespace other than the context's."),
 ]
 ContextName = Annotated[
     str,
-    typer.Option("--name", metavar="NAME", help="Name for `riseml config`."),
+    Option("--name", metavar="NAME", help="Name for `riseml config`."),
 ]
 
 Username = Annotated[
-    str, typer.Option("--username", metavar="NAME", help="Name of the user.")
+    str, Option("--username", metavar="NAME", help="Name of the user.")
 ]
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", show_default=False, help="Name of the user.")
+    str, Argument(metavar="NAME", show_default=False, help="Name of the user.")
 ]
 Gpus = Annotated[
     str | None,
-    typer.Option(
-        "--gpus", metavar="NUMBER", help="Quota of GPUs for all running jobs."
-    ),
+    Option("--gpus", metavar="NUMBER", help="Quota of GPUs for all running jobs."),
 ]
 Cpus = Annotated[
     str | None,
-    typer.Option(
-        "--cpus", metavar="NUMBER", help="Quota of cores for all running jobs."
-    ),
+    Option("--cpus", metavar="NUMBER", help="Quota of cores for all running jobs."),
 ]
 Mem = Annotated[
     str | None,
-    typer.Option(
-        "--mem", metavar="AMOUNT", help="Quota of memory for all running jobs."
-    ),
+    Option("--mem", metavar="AMOUNT", help="Quota of memory for all running jobs."),
 ]
 ApiHost = Annotated[
     str,
-    typer.Option(
+    Option(
         "--api-host",
         metavar="URL",
         help="Address at which users reach the cluster, if not your own.",
     ),
 ]
 
+Subjects = Annotated[
+    list[str] | None,
+    Option(
+        "--subject",
+        metavar="NAME",
+        help="Who may use the namespace with a login of the organization: "
+        "NAME or group:NAME (repeatable).",
+    ),
+]
+RemovedSubjects = Annotated[
+    list[str] | None,
+    Option(
+        "--remove-subject",
+        metavar="NAME",
+        help="Who may not use the namespace any more (repeatable).",
+    ),
+]
+WithKey = Annotated[
+    bool | None,
+    Option(
+        "--key/--no-key",
+        show_default=False,
+        help="Whether there is an API key; by default only without subjects.",
+    ),
+]
+
 _NO_LIMIT = "none"
-
-
-class UserRecord(TypedDict):
-    """A user of a cluster."""
-
-    username: str
-    email: str
-    enabled: bool
-    namespace: str
-    limits: dict[str, str]
-    """Quotas by Kubernetes' names of resources."""
-    used: dict[str, str]
-    """What running jobs request, by the same names."""
-
-
-class UserWithKeyRecord(UserRecord):
-    """A user of a cluster, with the key for `riseml user login`."""
-
-    api_key: str | None
-    """Null if the user is disabled."""
-
-
-DOCUMENTS = {
-    "user-list": Document(list[UserRecord]),
-    "user-display": Document(UserWithKeyRecord),
-}
 
 
 def create(
     username: Username,
     email: Annotated[
         str,
-        typer.Option("--email", metavar="ADDRESS", help="E-mail address of the user."),
+        Option("--email", metavar="ADDRESS", help="E-mail address of the user."),
     ],
     gpus: Gpus = None,
     cpus: Cpus = None,
     mem: Mem = None,
+    subjects: Subjects = None,
+    key: WithKey = None,
+    output_file: KeyFile = None,
     api_host: ApiHost = "",
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """Create a user with a namespace, and print the key for `riseml user login`.
 
     Quotas limit what all running jobs request together. Without one there is no limit.
+    With `--subject` there is no key: people log in as they do for kubectl, and several
+    can share the namespace.
 
     Examples:
-      riseml user create --username paul --email paul@example.com
+      riseml user create --username paul --email paul@example.com --output paul.key
       riseml user create --username ida --email ida@example.com --gpus 4 --mem 64Gi
+      riseml user create --username vision --email vision@example.com --subject group:vision
     """
+    from riseml.cluster import subjects as grants
+
     limits = _limits(gpus, cpus, mem)
-    user = _users(kubeconfig, api_host).create(username, email, limits)
-    _show(user)
-    output.note(f"{user.name} logs in with `riseml user login --api-key KEY`.")
+    grant = grants.changed(None, add=subjects or (), with_key=key)
+    key_file.check(output_file)
+    user = _users(kubeconfig, api_host).create(username, email, limits, grant)
+    _hand_out(user, output_file)
+    user_records.login_note(user, output_file)
 
 
 def update(
-    username: Username,
+    username: OptionalUsername = None,
+    every_user: AllUsers = False,
     email: Annotated[
         str | None,
-        typer.Option("--email", metavar="ADDRESS", help="New e-mail address."),
+        Option("--email", metavar="ADDRESS", help="New e-mail address."),
     ] = None,
     gpus: Gpus = None,
     cpus: Cpus = None,
     mem: Mem = None,
+    subjects: Subjects = None,
+    removed: RemovedSubjects = None,
+    key: WithKey = None,
+    output_file: KeyFile = None,
     api_host: ApiHost = "",
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Change or repair a user; a disabled user gets a new key.
+    """Change or repair a user; a disabled user gets access again, with a new key.
 
-    Quotas that are not given stay as they are, and `none` removes a quota. Missing
-    objects of the user's namespace are created again.
+    Quotas that are not given stay as they are, and `none` removes a quota. `--subject`
+    adds to the subjects. Missing objects of the user's namespace are created again. With
+    --all, the namespaces of all users get what this version of RiseML and the values of
+    the cluster say; nobody is enabled by it.
 
     Examples:
       riseml user update --username paul --gpus 8
       riseml user update --username paul --gpus none
+      riseml user update --all
+      riseml user update --username vision --subject ana@example.com --remove-subject ben@example.com
     """
+    from riseml.cluster import subjects as grants
+
     users = _users(kubeconfig, api_host)
     limits = _limits(gpus, cpus, mem)
-    old_key = users.display(username).key
-    user = users.update(username, email, limits)
+    if every_user:
+        changes = (username, email, subjects, removed, key, output_file)
+        user_refresh.check_alone(changes, limits)
+        user_refresh.update_all(users)
+        return
+    if username is None:
+        raise InvalidInputError(
+            "which user?", "Name one with --username, or give --all."
+        )
+    key_file.check(output_file)
+    previous = users.display(username)
+    grant = grants.changed(
+        previous.grant, add=subjects or (), remove=removed or (), with_key=key
+    )
+    user = users.update(username, email, limits, grant)
     output.say(f"Username: {user.name}\nEmail: {user.email}")
+    if subjects or removed:
+        output.say(f"Subjects: {listed(user.grant.subjects)}")
+    _write_key(user, output_file)
     # The key is for the user alone, so it is printed only if it is needed.
-    if user.key != old_key:
+    has_new_key = user.key not in {"", previous.key}
+    if has_new_key and not output_file:
         output.say(f"API key: {user.key}")
 
 
 def disable(
     name: Name, yes: options.Yes = False, kubeconfig: Kubeconfig = None
 ) -> None:
-    """Revoke a user's key; running jobs continue, and nothing is deleted.
+    """End a user's access; running jobs continue, and no run is deleted.
 
-    `riseml user update` enables the user again, with a new key.
+    The key is revoked, and subjects lose their rights in the namespace. `riseml user
+    update` enables the user again, with a new key.
     """
     users = _users(kubeconfig)
     user = users.display(name)
@@ -192,6 +230,11 @@ def disable(
         return
     users.disable(name)
     output.say(f"User {user.name} disabled")
+    for rights in users.other_rights(user):
+        output.note(
+            f"But the RoleBinding {rights} in {user.namespace}. RiseML did not make it: "
+            "`kubectl delete rolebinding` ends that access, too."
+        )
 
 
 def list_(
@@ -204,10 +247,13 @@ def list_(
     titles = ["Username", "Email", "Enabled"]
     rows = [[user.name, user.email, str(user.enabled)] for user in users]
     if output_format == "wide":
-        titles += ["Namespace", "Quota"]
+        titles += ["Namespace", "Subjects", "Quota"]
         for row, user in zip(rows, users, strict=True):
-            row += [user.namespace, _quota(user)]
-    data = formats.of_records(list(map(_record, users)), UserRecord, "username")
+            names = ", ".join(user.grant.subjects)
+            row += [user.namespace, names, user_records.quota(user)]
+    data = formats.of_records(
+        list(map(user_records.record, users)), UserRecord, "username"
+    )
     columns = list(map(Column, titles))
     formats.write_table(data, columns, output_format, rows=rows, no_headers=no_headers)
 
@@ -221,9 +267,10 @@ def display(
     """Show a user with the key."""
     user = _users(kubeconfig, api_host).display(name)
     if formats.is_for_people(output_format):
-        _show(user)
+        user_records.show(user)
         return
-    record: UserWithKeyRecord = {**_record(user), "api_key": user.key or None}
+    key = user.key or None
+    record: UserWithKeyRecord = {**user_records.record(user), "api_key": key}
     data = formats.of_record(record, UserWithKeyRecord, "username")
     formats.write_data(data, output_format)
 
@@ -301,6 +348,17 @@ def _users(kubeconfig: str | None, server: str = "") -> "Users":
     return Users(api, read_values(api).offer(), server=server)
 
 
+def _hand_out(user: "User", output_file: str | None) -> None:
+    """Print a new user, with the key or into its file."""
+    _write_key(user, output_file)
+    user_records.show(user, with_key=not output_file)
+
+
+def _write_key(user: "User", output_file: str | None) -> None:
+    if output_file and user.key:
+        key_file.write(output_file, user.key)
+
+
 def _limits(gpus: str | None, cpus: str | None, mem: str | None) -> "Limits":
     """Return the quotas that were given; None removes one."""
     limits: dict[str, str | None] = {}
@@ -308,35 +366,6 @@ def _limits(gpus: str | None, cpus: str | None, mem: str | None) -> "Limits":
         if text is not None:
             limits[name] = None if text == _NO_LIMIT else text
     return limits
-
-
-def _show(user: "User") -> None:
-    output.say(f"Username: {user.name}\nEmail: {user.email}")
-    output.say(f"API key: {user.key or 'none, the user is disabled'}")
-    if user.limits:
-        output.say(f"Quota: {_quota(user)}")
-
-
-def _quota(user: "User") -> str:
-    """Return used and granted amounts: `cpu 1/4`."""
-    # Kubernetes calls the quota of requests `requests.cpu`.
-    amounts = []
-    for name, limit in sorted(user.limits.items()):
-        used = user.used.get(name, "0")
-        amounts.append(f"{name.removeprefix('requests.')} {used}/{limit}")
-    return ", ".join(amounts)
-
-
-# The key is not among the fields.
-def _record(user: "User") -> UserRecord:
-    return {
-        "username": user.name,
-        "email": user.email,
-        "enabled": user.enabled,
-        "namespace": user.namespace,
-        "limits": dict(user.limits),
-        "used": dict(user.used),
-    }
 
 
 COMMANDS = {

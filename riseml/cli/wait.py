@@ -2,12 +2,11 @@
 
 from typing import Annotated, Literal, TypedDict
 
-import typer
-
 from riseml import phrases
 from riseml.cli import formats, options, outcome, output, reader_exit
 from riseml.cli.documents import Document, StateName, Time
-from riseml.cli.statuses import experiment_of, is_set
+from riseml.cli.parameters import Option
+from riseml.cli.statuses import experiment_of, is_set, message
 from riseml.client.client import Client
 from riseml.status import ExperimentStatus, SetStatus
 
@@ -35,7 +34,7 @@ def command(
     ids: options.ManyIds = None,
     timeout: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--timeout",
             metavar="DURATION",
             help="Stop waiting after 90s, 10m, 1h.",
@@ -47,7 +46,8 @@ def command(
     """Wait until runs have ended; the exit status is their outcome.
 
     Without an id, the command waits for the newest run. Exit statuses: 0 all finished,
-    100 any failed, 103 any was killed, 124 timed out.
+    100 any failed, 103 any was killed, 124 timed out. What is held after a failure has not
+    ended; a line says so.
 
     Examples:
       riseml wait 14 && cp -r "$OUTPUT" results
@@ -55,7 +55,7 @@ def command(
     """
     limit = options.parse_duration(timeout) if timeout is not None else None
     with reader_exit.watched():
-        statuses = Client().wait(*(ids or ()), timeout=limit)
+        statuses = Client().wait(*(ids or ()), timeout=limit, on_hold=_note_hold)
     # All have ended by now; the order is that of the ids.
     if formats.is_for_people(output_format):
         output.lines(map(outcome.describe, statuses))
@@ -64,6 +64,10 @@ def command(
         data = formats.of_records(records, OutcomeRecord, "id")
         formats.write_data(data, output_format)
     return outcome.exit_status(statuses)
+
+
+def _note_hold(experiment: ExperimentStatus) -> None:
+    output.note(f"{experiment.id} {message(experiment)}")
 
 
 def _record(status: SetStatus | ExperimentStatus) -> OutcomeRecord:

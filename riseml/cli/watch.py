@@ -13,6 +13,7 @@ from riseml.cli import (
     live,
     output,
     set_screen,
+    statuses,
     terminal,
 )
 from riseml.cli.statuses import AnyStatus, single_experiment
@@ -20,7 +21,7 @@ from riseml.client.client import Client
 from riseml.client.views import open_view
 from riseml.errors import NotFoundError
 from riseml.ids import Id
-from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, reasons
+from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, reason_words
 from riseml.status.estimate import share
 from riseml.status.select import pick
 
@@ -98,7 +99,7 @@ def _changes(run: SetStatus, status: AnyStatus) -> dict[str, str]:
 def _line(status: AnyStatus, experiment: ExperimentStatus | None) -> str:
     if experiment is None:
         return f"{status.id} {status.state}"
-    words = [status.id, reasons.EARLY if experiment.is_early else experiment.state]
+    words = [status.id, reason_words.EARLY if experiment.is_early else experiment.state]
     done = share(experiment.progress)
     if experiment.state is State.RUNNING and done is not None:
         tenth = int(done * _PROGRESS_LINES) / _PROGRESS_LINES
@@ -176,7 +177,7 @@ def many(
         building = builds.lines(
             lambda: build_progress.of_list(client, listed, screen, now)
         )
-        return [*table, *building]
+        return [*table, *statuses.marked(listed), *building]
 
     def changes(listed: Sequence[SetStatus]) -> dict[str, str]:
         return {run.id: _line(run, single_experiment(run)) for run in listed}

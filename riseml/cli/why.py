@@ -10,6 +10,7 @@ from riseml.cli.documents import Document, StateName
 from riseml.cli.records import AttemptRecord
 from riseml.cli.table import clean
 from riseml.client.client import Client
+from riseml.status import reason_words
 
 if TYPE_CHECKING:
     from riseml.cli.terminal import Terminal
@@ -83,6 +84,8 @@ def _text(cause: "Cause", screen: "Terminal") -> str:
     if hidden > 0:
         subject += f" and {hidden} more"
     state = symbols.coloured(cause.state, screen)
+    if cause.kind == reason_words.SUSPENDED:
+        state = symbols.suspended(screen)
     lines = [f"{subject} {state}: {clean(cause.explanation)}"]
     for attempt in cause.attempts:
         lines.append(f"  {_attempt(attempt)}")

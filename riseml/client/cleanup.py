@@ -1,10 +1,10 @@
 """Methods of `riseml.Client` that delete: ended runs, and what no run uses any more."""
 
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
-from riseml import ids
+from riseml import corrected_time, ids
 from riseml.client import lifecycle
 from riseml.client.context import ClientContext, run_of
 from riseml.engines import Pruned, Query
@@ -58,17 +58,21 @@ def prune(
     context: ClientContext, older_than: timedelta, *, dry_run: bool
 ) -> list[SetStatus]:
     """Delete old runs; see `Client.prune`."""
-    limit = datetime.now(UTC) - older_than
-    runs = [
-        run
-        for run in context.engine.list(Query(all=True))
-        if _has_ended_before(run, limit)
-    ]
-    # Engines list the newest run first. An interruption should leave the newest runs.
-    runs.reverse()
+    listed = context.engine.list(Query(all=True))
+    # The engine has told the time of a cluster by now.
+    limit = corrected_time.now() - older_than
+    runs = ended_before(listed, limit)
     if not dry_run:
         _delete(context, runs)
     return runs
+
+
+def ended_before(runs: Iterable[SetStatus], limit: datetime) -> list[SetStatus]:
+    """Return those runs that ended before a time, the oldest first."""
+    ended = [run for run in runs if _has_ended_before(run, limit)]
+    # Engines list the newest run first. An interruption should leave the newest runs.
+    ended.reverse()
+    return ended
 
 
 def prune_unused(context: ClientContext, unused_for: timedelta) -> Pruned:

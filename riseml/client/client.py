@@ -17,16 +17,21 @@ from typing import TYPE_CHECKING
 from riseml.client import (
     cleanup,
     explain,
-    files,
     lifecycle,
     project_folder,
 )
 from riseml.client import secrets as secrets_
+from riseml.client.access_methods import AccessMethods
 from riseml.client.config_methods import ConfigMethods
 from riseml.client.context import ClientContext
+from riseml.client.file_methods import FileMethods
+from riseml.client.hold_methods import HoldMethods
+from riseml.client.monitor_methods import MonitorMethods
 from riseml.client.repeat_methods import RepeatMethods
 from riseml.client.types import Killed, Pruned
+from riseml.client.usage_methods import UsageMethods
 from riseml.engines import Change, Chunk, Engine, LogQuery, Query
+from riseml.engines.capabilities import KnowsLogins
 from riseml.ids import Id, is_word
 from riseml.plan import Marks
 from riseml.settings import Settings
@@ -39,12 +44,17 @@ if TYPE_CHECKING:
     from riseml.client.tensorboard import TensorBoard
     from riseml.diagnosis import Cause
     from riseml.doctor import Finding
-    from riseml.storage.transfer import CopyReport
-    from riseml.storage.uris import Location
-    from riseml.storage.volume import Entry
 
 
-class Client(ConfigMethods, RepeatMethods):
+class Client(
+    AccessMethods,
+    ConfigMethods,
+    FileMethods,
+    HoldMethods,
+    MonitorMethods,
+    RepeatMethods,
+    UsageMethods,
+):
     """RiseML with one home, or with an engine of your own.
 
     `home` is the directory of the local engine (None: RISEML_HOME, or ~/.riseml). Nothing
@@ -69,6 +79,17 @@ class Client(ConfigMethods, RepeatMethods):
     def whoami(self) -> str:
         """Return the name of the current user."""
         return self.engine.user
+
+    def login(self) -> str:
+        """Return the name by which a cluster knows this person, empty on this machine.
+
+        Several people may share a user.
+
+        Raises:
+            RiseMLError: the cluster does not answer.
+        """
+        engine = self.engine
+        return engine.login() if isinstance(engine, KnowsLogins) else ""
 
     # Runs
 
@@ -131,7 +152,12 @@ class Client(ConfigMethods, RepeatMethods):
             NotFoundError: nothing has this id; the advice lists the ids that exist.
         """
         subject = self._context.find_id(id)
-        return pick(self.read(subject), subject)
+        if subject.sub is None:
+            return pick(self.read(subject), subject)
+        from riseml.client.views import read_brief
+
+        # The set may have thousands of other experiments.
+        return pick(read_brief(self.engine, subject), subject)
 
     def changes(
         self, id: str | Id | None = None, *, tick: float | None = None
@@ -201,16 +227,21 @@ class Client(ConfigMethods, RepeatMethods):
         )
 
     def wait(
-        self, *names: str | Id, timeout: timedelta | None = None
+        self,
+        *names: str | Id,
+        timeout: timedelta | None = None,
+        on_hold: Callable[[ExperimentStatus], None] | None = None,
     ) -> list[SetStatus | ExperimentStatus]:
         """Return how runs or experiments (default: the newest run) ended, in their order.
+
+        `on_hold` gets each experiment that is held after a failure, once for each attempt.
 
         Raises:
             InvalidInputError: an id is not an experiment's.
             NotFoundError: nothing has an id.
             TimedOutError: not all ended within `timeout`; they keep running.
         """
-        return lifecycle.wait(self._context, names, timeout)
+        return lifecycle.wait(self._context, names, timeout, on_hold)
 
     def results(
         self,
@@ -335,43 +366,6 @@ class Client(ConfigMethods, RepeatMethods):
     def prune_unused(self, unused_for: timedelta) -> Pruned:
         """Delete builds unused for that long, and code that no run needs."""
         return cleanup.prune_unused(self._context, unused_for)
-
-    # Volumes
-
-    def ls(self, uri: str, *, hidden: bool = False) -> "list[Entry]":
-        """Return the contents of a folder, folders first, or the file itself.
-
-        `hidden` includes the files that RiseML keeps for itself.
-
-        Raises:
-            InvalidInputError, NotFoundError: it is not a volume's, or does not exist.
-        """
-        return files.ls(self._context, uri, hidden=hidden)
-
-    def cp(
-        self, sources: Sequence[str], target: str, report: "CopyReport | None" = None
-    ) -> "CopyReport":
-        """Copy files, and folders recursively; return what was copied or already there.
-
-        Raises:
-            InvalidInputError: the copy is ambiguous or impossible; nothing was copied.
-            NotFoundError: a source does not exist; nothing was copied.
-            RiseMLError: it was interrupted; the same copy continues where it stopped.
-        """
-        return files.cp(self._context, sources, target, report)
-
-    def removable(self, *uris: str) -> "Iterator[tuple[Location, Entry, int, int]]":
-        """Yield what `rm` would delete, with its files and bytes; raise the same errors."""
-        return files.removable(self._context, uris)
-
-    def rm(self, *uris: str) -> None:
-        """Delete files, and folders recursively.
-
-        Raises:
-            InvalidInputError: one is an entire volume, or not the URI of one.
-            NotFoundError: one does not exist; nothing was deleted.
-        """
-        files.rm(self._context, uris)
 
     # Secrets and setup
 

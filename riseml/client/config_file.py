@@ -2,9 +2,9 @@
 
 import fnmatch
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from riseml.client.types import NO_OVERRIDES, Overrides
 from riseml.errors import ConfigError, Fault, UnsupportedError
@@ -111,7 +111,8 @@ def survey(
         ProjectError: a folder cannot be read.
     """
     from riseml.project import Survey, copied, excluded
-    from riseml.project.walk import SIZE, walk
+    from riseml.project.folders import SIZE
+    from riseml.project.walk import walk
 
     folder = os.fsencode(Path(path).absolute().parent)
     # Without an earlier snapshot the content of every file is pending.
@@ -123,34 +124,3 @@ def survey(
     )
     size = sum(key[SIZE] for _, _, key in tree.pending)
     return Survey(len(tree.pending), size, excluded.describe(tree))
-
-
-def compile_workflow(
-    path: str | Path,
-    *,
-    git: str | None,
-    number: int | None,
-    user: str,
-    on_warning: Callable[[str], None] | None,
-    overrides: Overrides = NO_OVERRIDES,
-) -> dict[str, Any]:
-    """Return the Argo Workflow of a riseml.yml as plain data; see `Client.compile`."""
-    from riseml import compiler
-    from riseml.client import install_files
-    from riseml.compiler import limits
-    from riseml.plan import Origin, Target
-
-    planned = plan(load(path, overrides))
-    url, _, revision = (git or "").partition("#")
-    origin = Origin(
-        user=user,
-        number=number,
-        git_url=url or None,
-        revision=revision,
-        build=install_files.build_of(planned, Path(path)),
-    )
-    document = compiler.compile_workflow(planned, origin, Target())
-    warning = limits.check_manifest(document)
-    if warning and on_warning:
-        on_warning(warning)
-    return document

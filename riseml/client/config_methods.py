@@ -1,18 +1,22 @@
 """Methods of `riseml.Client` about a riseml.yml: what it starts, and what it stands for."""
 
-from collections.abc import Callable
-from dataclasses import replace
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riseml.client import config_file, lifecycle
+from riseml.client import compilation, config_file, lifecycle
+from riseml.client.compilation import COMPILED, Export, Exported
 from riseml.client.context import ClientContext
 from riseml.client.project_folder import CONFIG_FILE
 from riseml.client.types import NO_OVERRIDES, Overrides, RunHandle
+from riseml.dataclass import replace
 from riseml.engines import Submitted
+from riseml.engines.capabilities import ChoosesRunner, RunnerChoice
 from riseml.errors import Fault
 from riseml.ids import Id
 from riseml.plan import NO_MARKS, Marks
+from riseml.settings import PROCESS
 
 if TYPE_CHECKING:
     from riseml.client.images import Explanation
@@ -38,6 +42,7 @@ class ConfigMethods:
         overrides: Overrides = NO_OVERRIDES,
         marks: Marks = NO_MARKS,
         resume: str | Id | None = None,
+        runner: str | None = None,
     ) -> RunHandle:
         """Start what a riseml.yml describes, with the code beside it.
 
@@ -46,7 +51,8 @@ class ConfigMethods:
         cluster node that jobs may run on. `overrides` change values of the file.
         `marks` are the run's name, tags and note. Each experiment finds at /resume the
         output of the one that it continues: `resume` itself, or the experiment of that
-        set which has the same parameters.
+        set which has the same parameters. `runner` is what runs the jobs on this machine:
+        auto, process, podman or docker; None follows the settings.
 
         Raises:
             ConfigError: the file has faults; nothing was started.
@@ -58,6 +64,7 @@ class ConfigMethods:
         config = config_file.load(path, overrides)
         plan = config_file.plan(config)
         notes: tuple[str, ...] = ()
+        lifecycle.check_runner(self._context.engine, runner)
         if resume is not None:
             from riseml.client import continuations
 
@@ -70,9 +77,33 @@ class ConfigMethods:
 
         git = user_git.read(Path(path).absolute().parent)
         run = lifecycle.submit(
-            self._context, config, plan, snapshot, node=node, git=git, marks=marks
+            self._context,
+            config,
+            plan,
+            snapshot,
+            node=node,
+            git=git,
+            marks=marks,
+            runner=runner or "",
         )
         return replace(run, notes=(*notes, *run.notes))
+
+    def choose_runner(
+        self, plan: "ExperimentSet", runner: str | None = None
+    ) -> RunnerChoice | None:
+        """Return what would run the jobs of a plan on this machine, None on a cluster.
+
+        `runner` is as for `train`.
+
+        Raises:
+            InvalidInputError: there is no runner of this name.
+            UnsupportedError: it does not work here.
+        """
+        engine = self._context.engine
+        lifecycle.check_runner(engine, runner)
+        if not isinstance(engine, ChoosesRunner):
+            return None
+        return engine.choose_runner(plan, runner or "", os.environ)
 
     def plan(
         self, path: str | Path = CONFIG_FILE, *, overrides: Overrides = NO_OVERRIDES
@@ -103,6 +134,19 @@ class ConfigMethods:
         """Return what `train` would store as code, and what it would leave out."""
         return config_file.survey(self._context, path, gitignore)
 
+    def differences(
+        self, plan: "ExperimentSet", runner: str = PROCESS
+    ) -> Sequence[str]:
+        """Return how jobs of a plan would differ from those of a cluster, in sentences."""
+        from riseml.engines.capabilities import SharesItsMachine
+
+        engine = self._context.engine
+        if not isinstance(engine, SharesItsMachine):
+            return ()
+        enforces = self._context.settings.resources_enforce
+        plan = replace(plan, enforces_resources=enforces)
+        return engine.differences(plan, os.environ, runner)
+
     def compile(
         self,
         path: str | Path = CONFIG_FILE,
@@ -122,13 +166,37 @@ class ConfigMethods:
             ConfigError: the file has faults.
             RiseMLError: the Workflow would be too large for Kubernetes.
         """
-        return config_file.compile_workflow(
+        options = Export(git=git, number=number, user=user)
+        exported = self.export(
+            path, options, on_warning=on_warning, overrides=overrides
+        )
+        return exported.documents[-1]
+
+    def export(
+        self,
+        path: str | Path = CONFIG_FILE,
+        options: Export = COMPILED,
+        *,
+        on_warning: Callable[[str], None] | None = None,
+        overrides: Overrides = NO_OVERRIDES,
+    ) -> Exported:
+        """Return the documents of a riseml.yml for Argo, and what they need on a cluster.
+
+        `on_warning` is as for `compile`.
+
+        Raises:
+            ConfigError: the file has faults.
+            InvalidInputError: the options contradict each other.
+            ProjectError: the code is too large for a standalone document.
+            UnsupportedError: a standalone document cannot do what the file asks for.
+        """
+        gitignore = not options.standalone or self._context.uses_gitignore(None)
+        return compilation.export(
             path,
-            git=git,
-            number=number,
-            user=user,
+            options,
             on_warning=on_warning,
             overrides=overrides,
+            gitignore=gitignore,
         )
 
     def explain(

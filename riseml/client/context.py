@@ -1,5 +1,6 @@
 """Base of every method of `riseml.Client`: the settings, the engine, and how ids are read."""
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from riseml.engines import Engine, Query
 from riseml.engines.open import open_engine
 from riseml.errors import InvalidInputError
 from riseml.ids import Id
-from riseml.settings import Settings
+from riseml.settings import SHARED_GPUS, Settings
 from riseml.settings import load as load_settings
 from riseml.status import SetStatus
 
@@ -56,6 +57,11 @@ class ClientContext:
         return self.engine.snapshot(
             project, folder, gitignore=self.uses_gitignore(gitignore)
         )
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of this command, with the settings that jobs depend on."""
+        shared = self.settings.gpus_shared_with_others
+        return {**os.environ, SHARED_GPUS: "true" if shared else "false"}
 
     def uses_gitignore(self, gitignore: bool | None) -> bool:
         """Return whether .gitignore files count.

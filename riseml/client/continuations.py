@@ -5,12 +5,12 @@ resume 14   ──▶ run 15: each experiment finds the output of its predecesso
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from riseml.client import run_code, submissions
 from riseml.client.context import ClientContext, run_of
 from riseml.client.repeat_types import FolderCode, Grown
 from riseml.client.selected import numbered
+from riseml.dataclass import replace
 from riseml.engines import Growth
 from riseml.errors import InvalidInputError
 from riseml.ids import Id
@@ -43,7 +43,9 @@ def extend(
         if submissions.serves_tensorboard(run):
             plan = replace(plan, tensorboard=False)
         # The image stays that of the set, even if its tag points to another one now.
-        own_code = replace(code, plan=plan, base=last.base_image)
+        own_code = replace(
+            code, plan=plan, base=last.base_image, runner=run_code.runner_of(last)
+        )
         growth = Growth(run.number or 0, last.index + 1)
         submitted = submissions.start(context, own_code, missing, growth)
         return replace(

@@ -3,13 +3,13 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riseml import labels
 from riseml.client import code, config_file
 from riseml.client.context import ClientContext
+from riseml.dataclass import dataclass, field, replace
 from riseml.engines.code import KnowsPackages
 from riseml.errors import ConfigError, InvalidInputError, RiseMLError
 from riseml.ids import Id

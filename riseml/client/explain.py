@@ -1,18 +1,20 @@
 """Methods of `riseml.Client` that explain and show a run: why, doctor, tensorboard, output."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riseml import ids, labels
 from riseml.client.context import ClientContext, run_of
+from riseml.dataclass import replace
 from riseml.engines import (
     Chunk,
     Engine,
-    HasLocalOutput,
     LogQuery,
+)
+from riseml.engines.capabilities import (
+    HasLocalOutput,
     ProvidesEvidence,
     ServesTensorBoard,
 )

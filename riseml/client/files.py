@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from riseml.client import config_file, project_folder
 from riseml.client.context import ClientContext
 from riseml.client.project_folder import CONFIG_FILE
-from riseml.engines import HasVolumes
+from riseml.engines.capabilities import HasVolumes
 from riseml.errors import InvalidInputError, UnsupportedError
 from riseml.excerpts import LONGEST, excerpt
 

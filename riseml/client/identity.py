@@ -22,7 +22,7 @@ def configuration(plan: ExperimentSet) -> dict[str, Any]:
         "secrets": sorted(plan.secrets),
         "framework": plan.framework,
         "isolated": plan.isolated,
-        "run": {job.type: [job.runner, *job.run] for job in plan.jobs},
+        "run": {job.type: [job.script, *job.run] for job in plan.jobs},
         "env": {job.type: _variables(job) for job in plan.jobs},
         "resources": {job.type: _resources(job) for job in plan.jobs},
     }
@@ -44,5 +44,5 @@ def _resources(job: Job) -> dict[str, Any]:
     return {
         "count": job.count,
         "cpus": str(job.resources.cpus),
-        "gpus": job.resources.gpus,
+        "gpus": job.resources.gpu_number,
     }

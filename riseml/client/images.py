@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING
 from riseml.client import config_file
 from riseml.client.context import ClientContext
 from riseml.client.types import Overrides
-from riseml.engines import BuildsImages, Engine, Submission, Submitted
+from riseml.dataclass import dataclass, replace
+from riseml.engines import Engine, Submission, Submitted
+from riseml.engines.capabilities import BuildsImages
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def _without_jobs(plan: "ExperimentSet") -> "ExperimentSet":
         tensorboard=False,
         concurrency=1,
         timeout=None,
+        idle_timeout=None,
         retries=Retries(),
     )
 

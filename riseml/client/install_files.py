@@ -1,8 +1,8 @@
 """Install steps of a riseml.yml and its folder: the files that they name, and what cannot be known about them."""
 
-from dataclasses import replace
 from pathlib import Path
 
+from riseml.dataclass import replace
 from riseml.errors import Fault, ProjectError
 from riseml.plan import Build, ExperimentSet
 from riseml.project.folder_files import folder_files

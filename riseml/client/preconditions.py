@@ -4,7 +4,8 @@ import itertools
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from riseml.engines import Engine, SharesItsMachine
+from riseml.engines import Engine
+from riseml.engines.capabilities import SharesItsMachine
 from riseml.errors import Fault, RiseMLError
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
 """Values of the methods that repeat, extend and continue runs."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from riseml.client.project_folder import CONFIG_FILE
 from riseml.client.types import NO_OVERRIDES, Overrides
+from riseml.dataclass import dataclass
 from riseml.errors import Fault
 
 if TYPE_CHECKING:

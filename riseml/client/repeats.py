@@ -10,7 +10,6 @@ the run again, and finds nothing left to repeat.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import filterfalse
 from operator import attrgetter
 
@@ -19,6 +18,7 @@ from riseml.client.context import ClientContext
 from riseml.client.repeat_types import FolderCode, Grown, Repetition
 from riseml.client.run_code import Code
 from riseml.client.selected import Selection, numbered
+from riseml.dataclass import replace
 from riseml.engines import Growth
 from riseml.errors import InvalidInputError
 from riseml.ids import Id
@@ -156,10 +156,10 @@ def _in_one_range(experiments: list[Experiment]) -> list[Experiment]:
 def _by_code(run: SetStatus, experiments: Iterable[ExperimentStatus]) -> list[Group]:
     """Return experiments in groups that ran the same, each with what it ran."""
     groups: list[Group] = []
-    positions: dict[tuple[str, str, str], int] = {}
+    positions: dict[tuple[str, ...], int] = {}
     for experiment in experiments:
         shard = shard_of(run, experiment.shard)
-        key = (shard.revision, shard.config, shard.base_image)
+        key = (shard.revision, shard.config, shard.base_image, shard.runner)
         if key not in positions:
             positions[key] = len(groups)
             groups.append((run_code.recorded(run, shard), []))
@@ -202,7 +202,9 @@ def _with_code(
         run_code.check_same(
             context, run, shard_of(run, index), code, other_code=other_code
         )
-    return [(code, [_planned(code.plan, experiment) for experiment in chosen])]
+    same_runner = replace(code, runner=run_code.runner_of(run.workflows[-1]))
+    planned = [_planned(code.plan, experiment) for experiment in chosen]
+    return [(same_runner, planned)]
 
 
 def _in_place(run: SetStatus, experiments: Iterable[Experiment]) -> list[Experiment]:

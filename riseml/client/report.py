@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
+from riseml import corrected_time
 from riseml.client import code, config_file, project_folder
 from riseml.client.context import ClientContext, run_of
 from riseml.client.results import is_larger_better, modes_of
-from riseml.engines import Engine, HasVolumes
+from riseml.dataclass import replace
+from riseml.engines import Engine
+from riseml.engines.capabilities import HasVolumes
 from riseml.errors import InvalidInputError, RiseMLError
 from riseml.ids import Id
 from riseml.metrics.curves import RESULTS, TIMES, Point, read_curves, thinned
@@ -56,7 +57,7 @@ def report(
     for run in runs:
         curves.update(read(context.engine, run))
     differences = {run.id: _difference(context, run) for run in runs}
-    now = datetime.now(UTC)
+    now = corrected_time.now()
     return page.render(content.build(runs, curves, choice, now, differences), now)
 
 

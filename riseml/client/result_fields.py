@@ -8,10 +8,10 @@ A name without a prefix is that of a field, else of a result, else of a paramete
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from riseml.dataclass import dataclass
 from riseml.status import ExperimentStatus, SetStatus
 
 PARAMETER, RESULT = "param.", "result."

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 
 from riseml.client.context import ClientContext
+from riseml.dataclass import replace
 from riseml.engines import Engine, Query
 from riseml.engines.code import SummarizesRuns
 from riseml.errors import InvalidInputError, NotFoundError

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain, filterfalse
@@ -12,6 +11,7 @@ from typing import Any
 from riseml import ids
 from riseml.client import result_filter
 from riseml.client.result_fields import ResultColumn, ResultColumns, Row
+from riseml.dataclass import dataclass, replace
 from riseml.engines import Chunk, Engine, LogQuery
 from riseml.errors import InvalidInputError
 from riseml.status import ExperimentStatus, SetStatus

@@ -8,17 +8,18 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riseml.client import identity
 from riseml.client.context import ClientContext
 from riseml.client.repeat_types import FolderCode
+from riseml.dataclass import dataclass, replace
 from riseml.engines.code import KeepsCode
 from riseml.errors import ConfigError, Fault, OtherCodeError, RiseMLError
 from riseml.excerpts import first_of
 from riseml.plan import ExperimentSet, GitState
+from riseml.settings import PROCESS
 from riseml.status import SetStatus, ShardStatus
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Code:
     git: GitState | None = None
     base: str = ""
     node: str = ""
+    runner: str = ""
     warnings: tuple[Fault, ...] = ()
 
 
@@ -64,7 +66,19 @@ def recorded(run: SetStatus, shard: ShardStatus) -> Code:
             f"this version of riseml cannot read the riseml.yml of {run.id}: {error}",
             "Use the version that started it.",
         ) from error
-    return Code(plan, shard.revision, run.excluded, run.git, shard.base_image)
+    return Code(
+        plan,
+        shard.revision,
+        run.excluded,
+        run.git,
+        shard.base_image,
+        runner=runner_of(shard),
+    )
+
+
+def runner_of(shard: ShardStatus) -> str:
+    """Return what ran the jobs of a Workflow; older ones do not say that it was processes."""
+    return shard.runner or PROCESS
 
 
 def current(

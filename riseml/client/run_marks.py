@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from riseml import marks
 from riseml.client.context import ClientContext, run_of
-from riseml.engines import KeepsMarks
+from riseml.engines.capabilities import KeepsMarks
 from riseml.errors import InvalidInputError, UnsupportedError
 from riseml.ids import Id
 from riseml.plan import Marks

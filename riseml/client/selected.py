@@ -1,9 +1,9 @@
 """Experiments of a run that a command names, or that qualify to be repeated."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from riseml.client.context import ClientContext, run_of
+from riseml.dataclass import dataclass
 from riseml.engines.selection import run_or_experiment
 from riseml.errors import InvalidInputError
 from riseml.ids import Id

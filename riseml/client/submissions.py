@@ -1,14 +1,13 @@
 """Submissions of experiments that continue from an earlier run."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from riseml.client.context import ClientContext
 from riseml.client.explain import tensorboard_url
 from riseml.client.repeat_types import Grown
 from riseml.client.run_code import Code
+from riseml.dataclass import replace
 from riseml.engines import Growth, Submission, Submitted
 from riseml.errors import ChangedMeanwhileError
 from riseml.ids import Id
@@ -32,16 +31,18 @@ def start(
         code.plan,
         experiments=tuple(experiments),
         workdir_limit=context.settings.workdir_limit,
+        enforces_resources=context.settings.resources_enforce,
     )
     submission = Submission(
         plan,
         code.revision,
-        dict(os.environ),
+        context.environment(),
         code.node,
         code.excluded,
         git=code.git,
         into=growth,
         base=code.base,
+        runner=code.runner,
     )
     return context.engine.start(submission)
 

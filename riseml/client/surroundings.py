@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -16,10 +15,11 @@ from typing import TYPE_CHECKING
 from riseml import ids
 from riseml.client import config_file, project_folder
 from riseml.client.context import ClientContext
+from riseml.dataclass import replace
 from riseml.diagnosis.evidence import Evidence, Surroundings
 from riseml.diagnosis.missing_files import excluded_match, missing_paths
 from riseml.diagnosis.missing_modules import missing_module
-from riseml.engines import HasVolumes, SharesItsMachine
+from riseml.engines.capabilities import HasVolumes, SharesItsMachine
 from riseml.errors import RiseMLError
 
 if TYPE_CHECKING:
@@ -58,12 +58,14 @@ def _recorded(engine: "Engine", evidence: Evidence) -> Surroundings:
     """Return what an engine recorded when jobs failed."""
     python = None
     holders = {}
+    memory_limits = {}
     if isinstance(engine, SharesItsMachine):
         for name in evidence.logs:
             job = ids.parse(name)
             python = python or engine.python(job)
             holders[name] = engine.port_holder(job)
-    return Surroundings(python=python, holders=holders)
+            memory_limits[name] = engine.memory_limit(job)
+    return Surroundings(python=python, holders=holders, memory_limits=memory_limits)
 
 
 def _unexplained_paths(evidence: Evidence, lines: list[str]) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
 """Values that the methods of `riseml.Client` return, beside the status of runs."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from riseml.dataclass import dataclass
 
 # Users of the API find it among the other values.
 from riseml.engines import Pruned as Pruned  # noqa: PLC0414
+from riseml.engines.capabilities import RunnerChoice
 from riseml.errors import Fault
 from riseml.status import State
 
@@ -35,6 +37,7 @@ class RunHandle:
     the address of its TensorBoard, None where the run has none (`has_tensorboard`) or it
     is not known yet. It may need some seconds before it answers.
     With `installs`, install steps run before its jobs, unless that has happened before.
+    `runner` is what runs the jobs on one machine, None on a cluster.
     """
 
     id: str
@@ -48,6 +51,7 @@ class RunHandle:
     tensorboard: str | None = None
     installs: bool = False
     has_tensorboard: bool = False
+    runner: RunnerChoice | None = None
 
 
 @dataclass(frozen=True)

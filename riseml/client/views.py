@@ -1,6 +1,7 @@
-"""Views of runs that commands redraw: those of the engine, or a complete read each time."""
+"""Runs as screens show them: views that are redrawn, and reads for a table."""
 
 from riseml.engines import Engine
+from riseml.engines.code import SummarizesRuns
 from riseml.engines.views import ProvidesViews, RunView
 from riseml.ids import Id
 from riseml.status import SetStatus
@@ -15,6 +16,19 @@ def open_view(engine: Engine, id: Id) -> RunView:
     if isinstance(engine, ProvidesViews):
         return engine.view(id)
     return _CompleteView(engine, Id(id.user, id.number))
+
+
+def read_brief(engine: Engine, run: Id) -> SetStatus:
+    """Return a run; experiments of a set may lack their jobs.
+
+    Those at work have them, and the one in the id.
+
+    Raises:
+        NotFoundError: there is no such run.
+    """
+    if isinstance(engine, SummarizesRuns):
+        return engine.read_brief(run)
+    return engine.read(Id(run.user, run.number))
 
 
 class _CompleteView:

@@ -3,13 +3,15 @@
     contexts ──▶ Connection ──▶ Api           requests: JSON in, JSON out, RiseML's errors
                                └─ pod_exec    commands in pods (WebSocket): the store,
                                               `git push`, `riseml shell`
+    kubeconfig ──▶ credentials ──▶ Connection     exec plug-ins, certificates, tokens
 
 A user has the namespace `riseml-<name>`. Its ConfigMap `riseml` contains what the
-administrator configured for the user. Requests use urllib3, not the package
-`kubernetes`: importing that takes longer than a complete `kubectl get`, and it cannot
-request metadata or tables alone. It only reads kubeconfigs, which may call programs to
-log in.
+administrator configured for the user. Requests use `http.client` (`transport.py`), not
+the package `kubernetes`: importing that takes longer than a complete `kubectl get`, and
+it cannot request metadata or tables alone. It only renews tokens of an `auth-provider`.
 """
+
+from riseml import labels
 
 SYSTEM = "riseml"
 """Namespace of what all users share."""
@@ -17,7 +19,7 @@ SYSTEM = "riseml"
 PREFIX = "riseml-"
 """Prefix of the names of users' namespaces."""
 
-STORE = "riseml-store"
+STORE = labels.STORE
 """Deployment that serves the files of a user's three claims, and the claim for code."""
 
 SETTINGS = "riseml"

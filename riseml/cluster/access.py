@@ -5,15 +5,17 @@ The context is written only after the cluster has accepted the user.
 
 import base64
 import os
-from dataclasses import dataclass, replace
+import shlex
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from riseml.cluster import ARGO_SERVER, PREFIX, SETTINGS, contexts, keys
+from riseml.cluster import ARGO_SERVER, PREFIX, SETTINGS, contexts, keys, reviews
 from riseml.cluster.api import Api, path
+from riseml.cluster.api_errors import NotAuthenticatedError
 from riseml.cluster.connection import Connection, from_kubeconfig
-from riseml.errors import InvalidInputError, NotFoundError
+from riseml.dataclass import dataclass, replace
+from riseml.errors import InvalidInputError, NotAllowedError, NotFoundError
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -98,7 +100,13 @@ def verified(entry: Entry, *, argo: str = "") -> Entry:
     """
     connection = entry.connection
     namespace = connection.namespace
-    settings = Api(connection).find(path("configmaps", namespace, SETTINGS))
+    api = Api(connection)
+    try:
+        settings = api.find(path("configmaps", namespace, SETTINGS))
+    except NotAuthenticatedError:
+        raise
+    except NotAllowedError as error:
+        raise _no_access(api, error) from None
     if settings is None:
         raise NotFoundError(
             f"the namespace {namespace} does not belong to a RiseML user",
@@ -114,6 +122,22 @@ def verified(entry: Entry, *, argo: str = "") -> Entry:
     if server:
         cluster["argo-server"] = server
     return replace(entry, connection=connection, cluster=cluster)
+
+
+def _no_access(api: Api, error: NotAllowedError) -> NotAllowedError:
+    """Return the error for a person who may not use a namespace."""
+    connection = api.connection
+    name = reviews.name_of_user(api)
+    if connection.kubeconfig is None or not name:
+        return error
+    namespace = connection.namespace
+    advice = (
+        "Your administrator gives access: "
+        f"`riseml user update --username {connection.user} --subject {shlex.quote(name)}`."
+    )
+    if not namespace.startswith(PREFIX):
+        advice = f"Name a user's namespace with --namespace: {PREFIX}NAME."
+    return NotAllowedError(f"{name} may not use the namespace {namespace}", advice)
 
 
 def remember(file: Path, entry: Entry, name: str = "") -> str:

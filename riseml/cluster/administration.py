@@ -1,10 +1,12 @@
 """Administrator's connection to the cluster, by a kubeconfig."""
 
+import os
 from pathlib import Path
 
 from riseml.cluster import contexts
 from riseml.cluster.api import Api
 from riseml.cluster.connection import from_kubeconfig
+from riseml.settings import Settings
 
 
 def connect(file: Path, kubeconfig: str | None = None) -> Api:
@@ -22,3 +24,13 @@ def connect(file: Path, kubeconfig: str | None = None) -> Api:
         if settings.kubeconfig:
             return Api(settings.connection())
     return Api(from_kubeconfig(kubeconfig))
+
+
+def is_meant(settings: Settings) -> bool:
+    """Return whether the user is an administrator: with KUBECONFIG, and without a key.
+
+    Whoever has chosen this machine or a context is a user.
+    """
+    if not os.environ.get("KUBECONFIG") or "engine" in settings.origins:
+        return False
+    return not contexts.load(settings.file).is_chosen

@@ -1,28 +1,46 @@
 """Kubernetes API: JSON in, JSON out, with RiseML's errors.
 
-Paths are those of the API's reference; `path` builds them for the kinds that RiseML
-uses.
+Paths are those of the API's reference (`riseml.cluster.api_paths`).
 """
 
 import json
 import os
 import ssl
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
-from typing import Any
+from functools import partial
+from operator import itemgetter
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-import urllib3
-from urllib3.exceptions import HTTPError
-from urllib3.util import Retry, Timeout
-
 import riseml
-from riseml.cluster.api_errors import ConflictError, refusal, unreachable
-from riseml.cluster.connection import Connection
+from riseml.cluster import tls_settings
+from riseml.cluster.api_errors import (
+    ConflictError,
+    NotAuthenticatedError,
+    refusal,
+    unreachable,
+)
+from riseml.cluster.api_paths import Object, name_of, path, path_of
+from riseml.cluster.clock import ClusterClock
+from riseml.cluster.connection import Connection, renewed
+from riseml.cluster.transport import Response, Transport, TransportError
 from riseml.errors import NotFoundError, UnreachableError
 
-Object = dict[str, Any]
+# Modules that send requests also need the paths.
+__all__ = [
+    "CACHED",
+    "MANAGER",
+    "Api",
+    "Object",
+    "data_of",
+    "is_served",
+    "name_of",
+    "path",
+    "path_of",
+]
 
+_T = TypeVar("_T")
 # Server-side apply records this name as the owner of the fields that it sets.
 MANAGER = "riseml"
 CACHED = "0"
@@ -30,97 +48,26 @@ CACHED = "0"
 
 # Larger pages delay the first object, smaller ones need more requests.
 _PAGE_SIZE = 500
-_CONNECT_SECONDS, _READ_SECONDS = 5.0, 60.0
-# Only connections are retried: after that, the server may have executed the request.
-_CONNECT_RETRIES = 2
+_READ_SECONDS = 60.0
 _CHUNK_BYTES = 1 << 16
 _FIRST_ERROR_STATUS = 400
-
-_CORE, _APPS, _RBAC = "/api/v1", "/apis/apps/v1", "/apis/rbac.authorization.k8s.io/v1"
-_KINDS_BY_GROUP: Mapping[str, tuple[str, ...]] = {
-    _CORE: (
-        "pods",
-        "secrets",
-        "configmaps",
-        "services",
-        "serviceaccounts",
-        "persistentvolumeclaims",
-        "events",
-        "resourcequotas",
-        "limitranges",
-        "namespaces",
-        "nodes",
-        "persistentvolumes",
-    ),
-    _APPS: ("deployments", "daemonsets"),
-    "/apis/batch/v1": ("jobs",),
-    "/apis/networking.k8s.io/v1": ("networkpolicies",),
-    "/apis/argoproj.io/v1alpha1": ("workflows", "workflowtaskresults"),
-    _RBAC: ("roles", "rolebindings", "clusterroles", "clusterrolebindings"),
-    "/apis/storage.k8s.io/v1": ("storageclasses",),
-}
-_GROUPS = {
-    plural: group for group, kinds in _KINDS_BY_GROUP.items() for plural in kinds
-}
-_CLUSTER_KINDS = frozenset({
-    "Namespace", "PersistentVolume", "ClusterRole", "ClusterRoleBinding", "StorageClass", "PriorityClass",
-    "CustomResourceDefinition", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
-})  # fmt: skip
-
-
-def path(plural: str, namespace: str | None = None, name: str | None = None) -> str:
-    """Return the path of the objects of a kind, or of the one called `name`.
-
-    Without `namespace`, it is the path of the objects of all namespaces.
-    """
-    parts = [_GROUPS[plural]]
-    if namespace:
-        parts += ["namespaces", namespace]
-    parts.append(plural)
-    if name:
-        parts.append(name)
-    return "/".join(parts)
-
-
-def path_of(body: Mapping[str, Any], namespace: str | None = None) -> str:
-    """Return the path of the object that `body` describes.
-
-    `namespace` is used for an object that names no namespace of its own.
-    """
-    kind, version, metadata = body["kind"], body["apiVersion"], body["metadata"]
-    namespace = metadata.get("namespace", namespace)
-    # The core group has a version, but no name.
-    parts = ["/apis" if "/" in version else "/api", version]
-    if namespace and kind not in _CLUSTER_KINDS:
-        parts += ["namespaces", namespace]
-    parts += [_plural(kind), metadata["name"]]
-    return "/".join(parts)
-
-
-def _plural(kind: str) -> str:
-    name = kind.lower()
-    if name.endswith("y"):
-        return f"{name.removesuffix('y')}ies"
-    if name.endswith("s"):
-        return f"{name}es"
-    return f"{name}s"
 
 
 class Api:
     """API server of a cluster, for one user. Threads may share it, and forked processes."""
 
     def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self._pools: dict[int, urllib3.PoolManager] = {}
+        self.connection, self.clock = connection, ClusterClock()
+        self._transports: dict[int, Transport] = {}
+        self._tls: ssl.SSLContext | None = None
+        self._renewal = threading.Lock()
 
-    @cached_property
+    @property
     def tls(self) -> ssl.SSLContext:
         """The TLS settings, which always verify the server's certificate."""
-        context = ssl.create_default_context(cadata=self.connection.authority or None)
-        # The authorities of clusters omit extensions that RFC 5280 requires.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        if self.connection.certificate:
-            context.load_cert_chain(*self.connection.certificate)
+        # Another thread may renew the credentials meanwhile.
+        context = self._tls or tls_settings.of(self.connection)
+        self._tls = context
         return context
 
     @property
@@ -131,28 +78,50 @@ class Api:
             headers["Authorization"] = f"Bearer {self.connection.token}"
         return headers
 
+    def with_renewal(self, send: Callable[[], _T]) -> _T:
+        """Return what `send` returns; it is called again where the credentials had ended.
+
+        Raises:
+            RiseMLError: the request fails, or the user has to log in to the cluster again.
+        """
+        used = self.connection
+        try:
+            return send()
+        except NotAuthenticatedError:
+            # Tokens of an organization hold for minutes or hours.
+            if not self._renew(used):
+                raise
+        return send()
+
+    def _renew(self, used: Connection) -> bool:
+        """Replace credentials that the server does not accept any more.
+
+        `used` is the connection of the refused request. Return whether there are others,
+        so that the request is worth another try.
+        """
+        with self._renewal:
+            # Another thread may have renewed them in between.
+            if self.connection is used:
+                new = renewed(used)
+                if new is None:
+                    return False
+                self.connection, self._tls = new, None
+                self._transports.clear()
+        return True
+
     @property
-    def _pool(self) -> urllib3.PoolManager:
+    def _transport(self) -> Transport:
         """The connections of this process.
 
         On a shared one, a forked process and its parent would read each other's answers.
         """
         process = os.getpid()
-        if process not in self._pools:
-            self._pools[process] = self._new_pool()
-        return self._pools[process]
-
-    def _new_pool(self) -> urllib3.PoolManager:
-        retries = Retry(
-            total=None,
-            connect=_CONNECT_RETRIES,
-            read=False,
-            status=0,
-            other=0,
-            redirect=0,
-            backoff_factor=0.2,
-        )
-        return urllib3.PoolManager(ssl_context=self.tls, maxsize=16, retries=retries)
+        # Another thread may renew the credentials meanwhile.
+        transport = self._transports.get(process)
+        if transport is None:
+            transport = Transport(self.connection.server, self.tls)
+            self._transports[process] = transport
+        return transport
 
     # Read
 
@@ -222,7 +191,7 @@ class Api:
 
     def open(
         self, url_path: str, *, timeout: float = _READ_SECONDS, **query: Any
-    ) -> Any:
+    ) -> Response:
         """Return an open response, whose body the caller reads and closes."""
         return self._send("GET", url_path, query=query, preload=False, timeout=timeout)
 
@@ -250,12 +219,18 @@ class Api:
         namespace: str | None = None,
         *,
         dry_run: bool = False,
+        force: bool = True,
     ) -> Object:
         """Create or change an object with server-side apply, and return it.
 
         Fields that `body` does not contain keep the values that others have set.
+
+        Raises:
+            ConflictError: without `force`, others have set a field to another value.
         """
-        query: dict[str, Any] = {"fieldManager": MANAGER, "force": "true"}
+        query: dict[str, Any] = {"fieldManager": MANAGER}
+        if force:
+            query["force"] = "true"
         if dry_run:
             query["dryRun"] = "All"
         # The API accepts this type only for YAML; JSON is a subset of it.
@@ -341,7 +316,10 @@ class Api:
         answer: Object = json.loads(response.data or b"{}")
         return answer
 
-    def _send(
+    def _send(self, method: str, url_path: str, **options: Any) -> Response:
+        return self.with_renewal(partial(self._exchange, method, url_path, **options))
+
+    def _exchange(
         self,
         method: str,
         url_path: str,
@@ -351,10 +329,10 @@ class Api:
         headers: Mapping[str, str] | None = None,
         preload: bool = True,
         timeout: float = _READ_SECONDS,
-    ) -> urllib3.BaseHTTPResponse:
-        url = self.connection.server + url_path
+    ) -> Response:
+        target = url_path
         if query:
-            url += f"?{urlencode(query)}"
+            target += f"?{urlencode(query)}"
         all_headers = {**self.headers, "Accept": "application/json"}
         data = None
         if body is not None:
@@ -362,32 +340,33 @@ class Api:
             data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         all_headers.update(headers or {})
         try:
-            response = self._pool.request(
-                method,
-                url,
-                body=data,
-                headers=all_headers,
-                timeout=Timeout(connect=_CONNECT_SECONDS, read=timeout),
-                preload_content=preload,
+            response = self._transport.request(
+                method, target, body=data, headers=all_headers, seconds=timeout
             )
-        except HTTPError as error:
+            if preload or response.status >= _FIRST_ERROR_STATUS:
+                response.read()
+        except (TransportError, ssl.SSLError) as error:
             raise unreachable(error, self.connection) from None
+        self.clock.observe(response.headers)
         if response.status >= _FIRST_ERROR_STATUS:
-            content = response.data if preload else response.read()
-            raise refusal(response.status, content, self.connection)
+            raise refusal(response.status, response.data, self.connection)
         return response
 
 
-def _chunks(response: Any) -> Iterator[bytes]:
+def _chunks(response: Response) -> Iterator[bytes]:
     """Yield the body of an open response as it arrives."""
     try:
-        yield from response.stream(_CHUNK_BYTES, decode_content=True)
-    except (HTTPError, OSError) as error:
+        yield from response.stream(_CHUNK_BYTES)
+    except OSError as error:
         raise UnreachableError(
             f"the connection to the cluster broke: {error}"
         ) from None
-    finally:
-        response.close()
+
+
+def is_served(api: Api, group: str, plural: str) -> bool:
+    """Return whether the API server knows objects of a kind; `group` is the path of their API."""
+    answer = api.find(group) or {}
+    return plural in map(itemgetter("name"), answer.get("resources", ()))
 
 
 def data_of(api: Api, url_path: str) -> dict[str, str]:

@@ -15,8 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from riseml import labels
-from riseml.cluster import SYSTEM
+from riseml.cluster import SYSTEM, user_copies
 from riseml.cluster.api import Api, Object, path
 from riseml.errors import RiseMLError
 
@@ -75,34 +74,11 @@ def copy_for_user(api: Api) -> Object | None:
     return _secret_object(CLIENT, {EXPIRES: expires}, secret["data"])
 
 
-def distribute(api: Api) -> int:
-    """Copy the Secret CLIENT into the namespaces of all users; return their number."""
+def distribute(api: Api) -> None:
+    """Copy the Secret CLIENT into the namespaces of all users."""
     body = copy_for_user(api)
-    if body is None:
-        return 0
-    count = 0
-    namespaces = api.items(path("namespaces"), metadata=True, labelSelector=labels.USER)
-    for namespace in list(namespaces):
-        if _is_terminating(namespace):
-            continue
-        count += _copy_into(api, body, namespace["metadata"]["name"])
-    return count
-
-
-def _copy_into(api: Api, body: Object, name: str) -> bool:
-    try:
-        api.apply(body, name)
-    except RiseMLError:
-        # The user may have been deleted since the namespaces were listed.
-        namespace = api.find(path("namespaces", None, name))
-        if namespace is None or _is_terminating(namespace):
-            return False
-        raise
-    return True
-
-
-def _is_terminating(namespace: Object) -> bool:
-    return "deletionTimestamp" in namespace["metadata"]
+    if body is not None:
+        user_copies.distribute(api, [body])
 
 
 def _create_authority(folder: Path) -> None:

@@ -1,19 +1,10 @@
 """Connection to a cluster: its server, and the user's credentials."""
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from riseml.errors import InvalidInputError, UnreachableError
-from riseml.excerpts import excerpt
-from riseml.schema import plain_yaml, text_file
-
-_ADVICE = (
-    "Set KUBECONFIG to a kubeconfig, or log in with an API key: `riseml user login`."
-)
-_AUTHORITY = "It must contain the certificates of the cluster's authority as PEM."
+from riseml.cluster import credentials, kubeconfig
+from riseml.dataclass import dataclass, replace
+from riseml.errors import InvalidInputError
 
 
 @dataclass(frozen=True)
@@ -24,6 +15,8 @@ class Connection:
     certificate; if it is empty, the system's are used. `certificate` names the files of
     a client certificate and of its key. `namespace` is the user's. `argo` is the URL of
     an Argo Server, empty if there is none. `name` is the name of the context.
+    `kubeconfig` names the files and the context that the credentials come from, None for
+    an API key.
     """
 
     server: str
@@ -34,6 +27,7 @@ class Connection:
     user: str = ""
     argo: str = ""
     name: str = ""
+    kubeconfig: tuple[str, str] | None = None
 
 
 def from_kubeconfig(
@@ -49,64 +43,34 @@ def from_kubeconfig(
             skips TLS verification.
         UnreachableError: the context's login command failed.
     """
-    settings, chosen = _load(str(path) if path else None, context)
-    if not settings.verify_ssl:
+    chosen = kubeconfig.read(path, context)
+    if chosen.cluster.content.get("insecure-skip-tls-verify"):
         raise InvalidInputError(
-            f"context {chosen['name']} skips TLS verification",
+            f"context {chosen.name} skips TLS verification",
             "Add certificate-authority-data: RiseML sends keys only to servers it can verify.",
         )
-    authority, certificate = "", None
-    if settings.ssl_ca_cert:
-        authority = text_file.read(settings.ssl_ca_cert, _AUTHORITY) or ""
-    if settings.cert_file and settings.key_file:
-        certificate = (settings.cert_file, settings.key_file)
-    authorization = str(settings.api_key.get("authorization") or "")
+    login = credentials.obtain(chosen)
+    authority = chosen.cluster.data("certificate-authority") or b""
     return Connection(
-        server=str(settings.host).rstrip("/"),
-        authority=authority,
-        token=authorization.removeprefix("Bearer ").strip(),
-        certificate=certificate,
-        namespace=chosen["context"].get("namespace") or "default",
-        user=str(chosen["context"].get("user") or ""),
-        name=str(chosen["name"]),
+        server=chosen.cluster.text("server").rstrip("/"),
+        authority=authority.decode("ascii", errors="replace"),
+        token=login.token,
+        certificate=login.certificate,
+        namespace=chosen.namespace or "default",
+        user=chosen.user.name,
+        name=chosen.name,
+        kubeconfig=(chosen.paths, chosen.name),
     )
 
 
-def _load(path: str | None, context: str | None) -> tuple[Any, Mapping[str, Any]]:
-    """Return the client settings of a context, and the context itself."""
-    # The import takes 0.2 s, and only kubeconfigs need it.
-    from kubernetes import client, config  # noqa: PLC0415
+def renewed(connection: Connection) -> Connection | None:
+    """Return a connection with the credentials of now, None for an API key.
 
-    _check_syntax(path or config.KUBE_CONFIG_DEFAULT_LOCATION)
-    settings: Any = client.Configuration()
-    try:
-        config.load_kube_config(path, context, settings)  # type: ignore[no-untyped-call]
-        contexts, current = config.list_kube_config_contexts(path)  # type: ignore[no-untyped-call]
-    except config.ConfigException as error:
-        text = str(error).strip()
-        # Its message about a failed login command names the field `exec`.
-        if "exec" in text:
-            raise UnreachableError(
-                f"the kubeconfig's login command failed: {text}",
-                "Log in to the cluster again.",
-            ) from None
-        raise _unusable(text) from None
-    except Exception as error:  # noqa: BLE001
-        # The library checks no types, so a wrong value fails anywhere in it.
-        raise _unusable(f"a value in it is wrong ({error})") from None
-    for candidate in contexts:
-        if candidate["name"] == context:
-            return settings, candidate
-    return settings, current
-
-
-def _check_syntax(paths: str) -> None:
-    """Refuse kubeconfigs that are not YAML; the library shows a traceback for them."""
-    for path in paths.split(os.pathsep):
-        text = text_file.read(Path(path).expanduser(), _ADVICE) if path else None
-        if text:
-            plain_yaml.compose(text, path, _ADVICE)
-
-
-def _unusable(reason: str) -> InvalidInputError:
-    return InvalidInputError(f"no usable kubeconfig: {excerpt(reason)}", _ADVICE)
+    Raises:
+        InvalidInputError: the kubeconfig has changed, and cannot be used any more.
+        UnreachableError: the login command failed.
+    """
+    if connection.kubeconfig is None:
+        return None
+    login = credentials.obtain(kubeconfig.read(*connection.kubeconfig))
+    return replace(connection, token=login.token, certificate=login.certificate)

@@ -11,8 +11,7 @@ and perhaps entries that this version does not know; both are preserved.
 
 import base64
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import get_ident
 from typing import Any
@@ -21,8 +20,11 @@ import yaml
 
 from riseml.cluster import PREFIX, namespace_of
 from riseml.cluster.connection import Connection, from_kubeconfig
+from riseml.dataclass import dataclass, field, replace
 from riseml.errors import HomeError, InvalidInputError, NotFoundError, RiseMLError
+from riseml.excerpts import listed
 from riseml.schema import plain_yaml, text_file
+from riseml.status import document as doc
 
 LOCAL = "local"
 """Name by which `riseml config use` selects this machine, which needs no context."""
@@ -42,6 +44,11 @@ class Contexts:
     def current(self) -> str:
         """The name of the current context, empty if runs are local."""
         return _text(self.content, "current-context")
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether the user has ever chosen a context, or this machine."""
+        return "current-context" in self.content
 
     @property
     def names(self) -> list[str]:
@@ -78,7 +85,7 @@ class Contexts:
         name = name or self.current
         context = self._content("contexts", name)
         if not context:
-            names = ", ".join(self.names) or "none yet"
+            names = listed(self.names, "none yet")
             raise NotFoundError(
                 f"there is no context '{name}'",
                 f"Contexts: {names}. Add one with `riseml user login`.",
@@ -141,19 +148,15 @@ class Contexts:
                 "Make it writable, or set RISEML_CONFIG to another file.",
             ) from error
 
-    def _entries(self, kind: str) -> list[dict[str, Any]]:
-        entries = self.content.get(kind)
-        if not isinstance(entries, list):
-            return []
-        return [entry for entry in entries if isinstance(entry, dict)]
+    def _entries(self, kind: str) -> list[Mapping[str, Any]]:
+        # Users edit the file by hand.
+        return doc.mappings(self.content.get(kind))
 
-    def _content(self, kind: str, name: Any) -> dict[str, Any]:
+    def _content(self, kind: str, name: Any) -> Mapping[str, Any]:
         """Return the content of a named entry, empty if there is none."""
         for entry in self._entries(kind):
             if entry.get("name") == name:
-                content = entry.get(_CONTENT_KEYS[kind])
-                # Users edit the file by hand.
-                return content if isinstance(content, dict) else {}
+                return doc.mapping(entry.get(_CONTENT_KEYS[kind]))
         return {}
 
 
@@ -170,14 +173,14 @@ def load(path: Path) -> Contexts:
     return Contexts(path, content)
 
 
-def _kubeconfig_connection(user: dict[str, Any]) -> Connection:
+def _kubeconfig_connection(user: Mapping[str, Any]) -> Connection:
     context = _text(user, "context") or None
     connection = from_kubeconfig(_text(user, "kubeconfig"), context)
     namespace = _text(user, "namespace") or connection.namespace
     return replace(connection, namespace=namespace, user=_user_name(user, namespace))
 
 
-def _key_connection(cluster: dict[str, Any], user: dict[str, Any]) -> Connection:
+def _key_connection(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> Connection:
     try:
         authority = base64.b64decode(_text(cluster, "certificate-authority-data"))
         pem = authority.decode()
@@ -196,10 +199,10 @@ def _key_connection(cluster: dict[str, Any], user: dict[str, Any]) -> Connection
     )
 
 
-def _user_name(user: dict[str, Any], namespace: str) -> str:
+def _user_name(user: Mapping[str, Any], namespace: str) -> str:
     return _text(user, "name") or namespace.removeprefix(PREFIX)
 
 
-def _text(mapping: dict[str, Any], key: str) -> str:
+def _text(mapping: Mapping[str, Any], key: str) -> str:
     """Return a value as text, empty if it is missing or null."""
     return str(mapping.get(key) or "")

@@ -8,9 +8,9 @@ A plan asks the cluster itself what applying would change (dry run). It therefor
 exactly what will happen.
 """
 
-import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -18,10 +18,25 @@ from typing import Any
 import yaml
 
 from riseml import labels
-from riseml.cluster import SYSTEM, certificates, namespace_objects, shipped_files
-from riseml.cluster.api import Api, Object, data_of, path, path_of
+from riseml.cluster import (
+    SYSTEM,
+    buildkit,
+    certificates,
+    egress_values,
+    namespace_objects,
+    pull_secrets,
+    shipped_files,
+)
+from riseml.cluster.api import Api, Object, data_of, name_of, path, path_of
+from riseml.cluster.api_errors import RefusedError
 from riseml.cluster.values import Values, config_map
-from riseml.errors import InvalidInputError, NotFoundError
+from riseml.dataclass import dataclass
+from riseml.errors import (
+    InvalidInputError,
+    NotAllowedError,
+    NotFoundError,
+    RiseMLError,
+)
 
 PART_OF = "app.kubernetes.io/part-of"
 _FILES = ("namespace.yaml", "rights.yaml", "buildkit.yaml", "registry.yaml")
@@ -29,23 +44,31 @@ _FILES = ("namespace.yaml", "rights.yaml", "buildkit.yaml", "registry.yaml")
 _OPTIONAL_FILES = {"buildkit.yaml": "buildkit", "registry.yaml": "registry"}
 # Sections of the values, and of `nodeSelectors`, for each Deployment.
 _DEPLOYMENTS = {"buildkitd": ("buildkit", "build"), "registry": ("registry", "system")}
+_USER = re.compile(r'^User "[^"]*" ')
 # The API server changes these fields by itself.
 _SERVER_FIELDS = frozenset({
     "managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "status",
 })  # fmt: skip
-_CONFIGURATION = "riseml.io/configuration"
+REFUSED = "refused"
+"""Outcome of an object that the cluster does not accept, or not from this user."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One object, and its outcome: `created`, `changed`, `unchanged` or `removed`.
+    """One object, and its outcome: `created`, `changed`, `unchanged`, `removed` or `refused`.
 
-    `fields` names what changes.
+    `fields` names what changes, and `reason` says why the cluster refuses the object.
     """
 
     body: Object
     outcome: str
     fields: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the cluster is different afterwards."""
+        return self.outcome not in {"unchanged", REFUSED}
 
     @property
     def name(self) -> str:
@@ -60,22 +83,28 @@ def objects(values: Values) -> list[Object]:
     bodies: list[Object] = []
     for file in _FILES:
         section = _OPTIONAL_FILES.get(file)
-        if section is None or values[section]["deploy"]:
+        if section is None or values.deploys(section):
             bodies += [_adapted(body, values) for body in _read(file)]
     bodies.append(_labeled(config_map(values)))
+    if values.authorities and values.deploys("buildkit"):
+        body = egress_values.config_map(values.authorities)
+        bodies.append(_labeled(_in_system(body)))
     bodies += namespace_objects.read(namespace_objects.POLICY)
     if values["argo"]["configure"]:
         bodies.append(argo_settings(values))
     return bodies
 
 
+def _in_system(body: Object) -> Object:
+    return {**body, "metadata": {**body["metadata"], "namespace": SYSTEM}}
+
+
 def argo_settings(values: Values) -> Object:
     """Return the ConfigMap of Argo's controller with the settings of the values."""
     argo = values["argo"]
     data = {}
-    for key in ("executor", "nodeEvents", "workflowEvents"):
-        if argo[key]:
-            data[key] = yaml.safe_dump(argo[key])
+    for key in filter(argo.get, ("executor", "nodeEvents", "workflowEvents")):
+        data[key] = yaml.safe_dump(argo[key])
     if argo["instanceId"]:
         data["instanceID"] = argo["instanceId"]
     metadata = {"name": argo["configMap"], "namespace": argo["namespace"]}
@@ -88,13 +117,16 @@ def plan(api: Api, values: Values, now: datetime) -> list[Step]:
     Raises:
         InvalidInputError: Argo's ConfigMap has a format that RiseML cannot change.
     """
-    _check_argo(api, values)
     bodies = objects(values)
     steps = [_step(api, body) for body in bodies]
-    if values["buildkit"]["deploy"] and certificates.are_due(api, now):
-        steps.append(_certificate_step(api, certificates.SERVER))
-        steps.append(_certificate_step(api, certificates.CLIENT))
-    return [*steps, *_removals(api, bodies)]
+    # Who may not read Argo's ConfigMap or the Secrets gets refused steps for them.
+    with suppress(NotAllowedError):
+        _check_argo(api, values)
+    if values.deploys("buildkit"):
+        steps += _certificate_steps(api, now)
+    with suppress(NotAllowedError):
+        steps += _removals(api, bodies)
+    return steps
 
 
 def apply(api: Api, values: Values, steps: Sequence[Step], now: datetime) -> None:
@@ -105,8 +137,9 @@ def apply(api: Api, values: Values, steps: Sequence[Step], now: datetime) -> Non
         # The Secrets need the namespace, and BuildKit's pod needs the Secrets.
         if step.body["kind"] == "Namespace" and "Secret" in kinds:
             _renew_certificates(api, now)
-    if values["buildkit"]["deploy"]:
+    if values.deploys("buildkit"):
         certificates.distribute(api)
+    pull_secrets.distribute(api, values["imagePullSecrets"])
 
 
 def _execute(api: Api, step: Step) -> None:
@@ -131,7 +164,7 @@ def not_ready(api: Api) -> list[str]:
 def user_namespaces(api: Api) -> list[str]:
     """Return the names of users' namespaces."""
     namespaces = api.items(path("namespaces"), metadata=True, labelSelector=labels.USER)
-    return [namespace["metadata"]["name"] for namespace in namespaces]
+    return list(map(name_of, namespaces))
 
 
 def removable(api: Api, *, users: bool) -> list[Object]:
@@ -195,7 +228,7 @@ def _adapted(body: Object, values: Values) -> Object:
         case "Deployment":
             _adapt_deployment(body, values)
         case "ConfigMap":
-            body["data"]["buildkitd.toml"] = _buildkit_configuration(values)
+            body["data"]["buildkitd.toml"] = buildkit.configuration(values)
         case "PersistentVolumeClaim":
             body["spec"]["resources"]["requests"]["storage"] = registry["size"]
             if registry["storageClass"] is not None:
@@ -220,32 +253,7 @@ def _adapt_deployment(body: Object, values: Values) -> None:
         if value:
             pod[field] = value
     if name == "buildkitd":
-        _adapt_buildkit(template, values)
-
-
-def _adapt_buildkit(template: Object, values: Values) -> None:
-    # A changed annotation restarts the pod, which reads its configuration only once.
-    configuration = _buildkit_configuration(values).encode()
-    digest = hashlib.sha256(configuration).hexdigest()[:16]
-    template["metadata"]["annotations"][_CONFIGURATION] = digest
-    section = values["buildkit"]
-    (container,) = template["spec"]["containers"]
-    if not section["rootless"]:
-        container["securityContext"] = {"privileged": True}
-        container["args"].remove("--oci-worker-no-process-sandbox")
-        for mount in container["volumeMounts"]:
-            if mount["name"] == "cache":
-                mount["mountPath"] = "/var/lib/buildkit"
-    container["args"] += section["arguments"]
-    if section["command"]:
-        container["command"] = section["command"]
-
-
-def _buildkit_configuration(values: Values) -> str:
-    registry = values["registry"]
-    if not registry["insecure"]:
-        return ""
-    return f'[registry."{registry["address"]}"]\n  http = true\n'
+        buildkit.adapt(template, values)
 
 
 def _check_argo(api: Api, values: Values) -> None:
@@ -253,7 +261,7 @@ def _check_argo(api: Api, values: Values) -> None:
     if not argo["configure"]:
         return
     name, namespace = argo["configMap"], argo["namespace"]
-    # Argo ignores all other keys if this one exists.
+    # Argo does not start if there is another key beside this one.
     if "config" in data_of(api, path("configmaps", namespace, name)):
         raise InvalidInputError(
             f"the ConfigMap {name} of the namespace {namespace} contains its settings under `config`",
@@ -262,24 +270,65 @@ def _check_argo(api: Api, values: Values) -> None:
 
 
 def _step(api: Api, body: Object) -> Step:
+    try:
+        return _planned(api, body)
+    except (NotAllowedError, RefusedError) as error:
+        return Step(body, REFUSED, reason=_reason(error))
+
+
+def _planned(api: Api, body: Object) -> Step:
     existing = api.find(path_of(body))
-    if existing is None:
-        return Step(body, "created")
     try:
         applied = api.apply(body, dry_run=True)
     except NotFoundError:
         # A dry run fails for objects of a namespace that does not exist yet.
+        _check_node_port(api, body)
+        return Step(body, "created")
+    if existing is None:
         return Step(body, "created")
     fields = tuple(differences(existing, applied))
     return Step(body, "changed" if fields else "unchanged", fields)
 
 
-def _certificate_step(api: Api, name: str) -> Step:
-    metadata = {"name": name, "namespace": SYSTEM}
-    body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
+def _check_node_port(api: Api, body: Object) -> None:
+    """Try a Service in another namespace: its node port belongs to the whole cluster.
+
+    Raises:
+        RefusedError: another Service has the node port, or the cluster allows none.
+    """
+    if body["kind"] == "Service":
+        metadata = {**body["metadata"], "namespace": "default"}
+        with suppress(NotAllowedError, NotFoundError):
+            api.apply({**body, "metadata": metadata}, dry_run=True)
+
+
+def _certificate_steps(api: Api, now: datetime) -> list[Step]:
+    bodies = [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name, "namespace": SYSTEM},
+        }
+        for name in (certificates.SERVER, certificates.CLIENT)
+    ]
+    try:
+        if not certificates.are_due(api, now):
+            return []
+        return [_certificate_step(api, body) for body in bodies]
+    except NotAllowedError as error:
+        return [Step(body, REFUSED, reason=_reason(error)) for body in bodies]
+
+
+def _certificate_step(api: Api, body: Object) -> Step:
     if api.find(path_of(body)) is None:
         return Step(body, "created")
     return Step(body, "changed", ("data",))
+
+
+def _reason(error: RiseMLError) -> str:
+    """Return the cluster's words without the object's and the user's names."""
+    text = str(error).removeprefix("not allowed: ")
+    return _USER.sub("you ", text.partition(" is forbidden: ")[2] or text)
 
 
 def _renew_certificates(api: Api, now: datetime) -> None:

@@ -1,11 +1,11 @@
 """Overview of a cluster for `riseml system info`: nodes, GPUs, and versions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from riseml.cluster.api import Api, Object, path
+from riseml.dataclass import dataclass
 from riseml.errors import NotAllowedError
 from riseml.quantities import bytes_of, cores_of
 
@@ -82,6 +82,17 @@ def node(body: Object, gpu_resource: str) -> Node:
         kubelet=info.get("kubeletVersion", "").removeprefix("v"),
         runtime=info.get("containerRuntimeVersion", ""),
     )
+
+
+def gpu_products(api: Api) -> tuple[str, ...]:
+    """Return the products of all GPUs, as nodes are labelled with them; none if nodes may not be listed."""
+    products = set()
+    try:
+        for body in api.items(path("nodes")):
+            products.add(body["metadata"].get("labels", {}).get(_GPU_PRODUCT, ""))
+    except NotAllowedError:
+        return ()
+    return tuple(sorted(filter(None, products)))
 
 
 def versions(api: Api) -> Versions:

@@ -42,8 +42,9 @@ def main(arguments: list[str]) -> int:
 def _connection() -> Connection:
     fields = json.loads(os.environ[VARIABLE])
     # JSON has no tuples.
-    if fields["certificate"]:
-        fields["certificate"] = tuple(fields["certificate"])
+    for name in ("certificate", "kubeconfig"):
+        if fields[name]:
+            fields[name] = tuple(fields[name])
     return Connection(**fields)
 
 

@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +18,8 @@ import websocket
 
 from riseml.cluster.api import Api, path
 from riseml.cluster.api_errors import refusal
+from riseml.cluster.command_error import CommandError
+from riseml.dataclass import dataclass
 from riseml.errors import NotFoundError, RiseMLError, UnreachableError
 
 _STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE, _CLOSE = 0, 1, 2, 3, 4, 255
@@ -26,16 +28,6 @@ _MESSAGE_BYTES = 1 << 18
 _CONNECT_SECONDS = 10.0
 # If many connections are opened at once, some break in their TLS handshake.
 _RETRY_PAUSES = (0.1, 0.4)
-
-
-class CommandError(RiseMLError):
-    """Failure of a command in a pod: its exit status, and its standard error."""
-
-    def __init__(self, status: int, output: str, advice: str = "") -> None:
-        last_line = output.strip().rpartition("\n")[2]
-        message = last_line or f"a command in the cluster ended with {status}"
-        super().__init__(message, advice)
-        self.status, self.output = status, output
 
 
 @dataclass(frozen=True)
@@ -181,6 +173,16 @@ def stream(
         UnreachableError: the connection broke.
     """
     session = Session(api, namespace, pod, container, command, stdin=stdin is not None)
+    yield from transfer(session, stdin)
+
+
+def transfer(session: Session, stdin: Iterable[bytes] | None) -> Iterator[bytes]:
+    """Give a command the rest of its input, yield its standard output, and close the session.
+
+    Raises:
+        CommandError: the command's exit status is not 0.
+        UnreachableError: the connection broke.
+    """
     feeder = _Feeder(session, stdin) if stdin is not None else None
     errors = bytearray()
     try:
@@ -239,6 +241,10 @@ def connect(api: Api, url: str, pod: str, protocols: Sequence[str]) -> Any:
         NotAllowedError: the user may not access it.
         UnreachableError: the cluster does not answer.
     """
+    return api.with_renewal(partial(_connect, api, url, pod, protocols))
+
+
+def _connect(api: Api, url: str, pod: str, protocols: Sequence[str]) -> Any:
     for pause in (*_RETRY_PAUSES, None):
         try:
             return _open_socket(api, url, protocols)

@@ -5,8 +5,11 @@ for each connection. Channel 0 contains data, channel 1 the text of an error. Th
 message of each channel is the port's number.
 """
 
+import errno
+import os
 import socket
 import threading
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -14,14 +17,17 @@ import websocket
 
 from riseml.cluster.api import Api, path
 from riseml.cluster.pod_exec import address, connect
+from riseml.connections import PortListener
 from riseml.errors import RiseMLError
 
-_LOOPBACK = "127.0.0.1"
 _PROTOCOLS = ["v4.channel.k8s.io"]
 _DATA = 0
 _CHUNK_BYTES = 1 << 16
 # Each check of the pod is a request to the API server.
 _CHECK_SECONDS = 5.0
+# The protocol cannot say that a client has ended its output but still reads. A client
+# that has left looks the same, so a connection ends after such a silence.
+_SILENCE_SECONDS = 30.0
 
 
 class Forwarding:
@@ -39,15 +45,8 @@ class Forwarding:
         self._api, self._namespace, self._pod = api, namespace, pod
         self._target = target
         self._closed = threading.Event()
-        try:
-            self._listener = socket.create_server((_LOOPBACK, port))
-        except OSError as error:
-            raise RiseMLError(
-                f"port {port} cannot be used: {error.strerror}",
-                "Omit the port, so that a free one is picked.",
-            ) from None
-        self.url = f"http://{_LOOPBACK}:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._listener = PortListener(port, self._forward)
+        self.url = f"http://127.0.0.1:{self._listener.port}"
 
     def is_open(self) -> bool:
         """Return whether the pod is running."""
@@ -65,54 +64,74 @@ class Forwarding:
     def close(self) -> None:
         """Accept no more connections; open ones end with this process."""
         self._closed.set()
-        with suppress(OSError):
-            # Closing alone does not wake a thread that is blocked in `accept`.
-            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
-    def _accept(self) -> None:
-        while not self._closed.is_set():
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._forward, args=(client,), daemon=True).start()
-
     def _forward(self, client: socket.socket) -> None:
-        """Copy the bytes of a connection in both directions until one side ends."""
-        query = [("ports", str(self._target))]
-        url = address(self._api, self._namespace, self._pod, "portforward", query)
-        with client:
-            try:
-                remote = connect(self._api, url, self._pod, _PROTOCOLS)
-            except RiseMLError:
-                # The client sees its connection end, as with any server that is gone.
-                return
-            sender = threading.Thread(target=_send, args=(client, remote), daemon=True)
-            sender.start()
-            _receive(remote, client)
-            with suppress(OSError):
-                client.shutdown(socket.SHUT_RDWR)
-            sender.join()
-            remote.shutdown()
+        # The client sees its connection end, as with any server that is gone.
+        with suppress(RiseMLError, OSError):
+            pass_on(self._api, self._namespace, self._pod, self._target, client)
 
 
-def _send(client: socket.socket, remote: Any) -> None:
-    with suppress(OSError, websocket.WebSocketException):
-        while data := client.recv(_CHUNK_BYTES):
-            remote.send_binary(bytes([_DATA]) + data)
-        remote.close(timeout=1)
+def pass_on(
+    api: Api, namespace: str, pod: str, port: int, client: socket.socket
+) -> None:
+    """Connect a client with a port of a pod until both sides have ended; close it.
+
+    Raises:
+        ConnectionRefusedError: nothing listens at the port.
+        RiseMLError: the pod does not run, or the cluster does not answer.
+    """
+    url = address(api, namespace, pod, "portforward", [("ports", str(port))])
+    with client:
+        connection = _Connection(client, connect(api, url, pod, _PROTOCOLS))
+        connection.exchange()
 
 
-def _receive(remote: Any, client: socket.socket) -> None:
-    started: set[int] = set()
-    with suppress(OSError, websocket.WebSocketException):
-        while message := remote.recv():
-            channel, data = message[0], message[1:]
-            if channel not in started:
-                # The first message contains only the port's number.
-                started.add(channel)
-            elif channel == _DATA:
-                client.sendall(data)
-            else:
-                return
+class _Connection:
+    """A client's connection and the WebSocket that it leads to."""
+
+    def __init__(self, client: socket.socket, remote: Any) -> None:
+        self._client, self._remote = client, remote
+        self._has_ended = threading.Event()
+        self._received_at = time.monotonic()
+
+    def exchange(self) -> None:
+        """Copy the bytes in both directions until the pod has ended its output."""
+        sender = threading.Thread(target=self._send, daemon=True)
+        sender.start()
+        is_refused = self._receive()
+        self._has_ended.set()
+        with suppress(OSError):
+            self._client.shutdown(socket.SHUT_RDWR)
+        sender.join()
+        self._remote.shutdown()
+        if is_refused:
+            raise ConnectionRefusedError(
+                errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED)
+            )
+
+    def _send(self) -> None:
+        with suppress(OSError, websocket.WebSocketException):
+            while data := self._client.recv(_CHUNK_BYTES):
+                self._remote.send_binary(bytes([_DATA]) + data)
+            while not self._has_ended.wait(1):
+                if time.monotonic() - self._received_at > _SILENCE_SECONDS:
+                    break
+        with suppress(OSError, websocket.WebSocketException):
+            self._remote.close(timeout=1)
+
+    def _receive(self) -> bool:
+        """Copy what the pod sends; return whether nothing listens there."""
+        started: set[int] = set()
+        with suppress(OSError, websocket.WebSocketException):
+            while message := self._remote.recv():
+                self._received_at = time.monotonic()
+                channel, data = message[0], message[1:]
+                if channel not in started:
+                    # The first message contains only the port's number.
+                    started.add(channel)
+                elif channel == _DATA:
+                    self._client.sendall(data)
+                else:
+                    return b"refused" in bytes(data)
+        return False

@@ -5,10 +5,10 @@ or by this machine, which can get the token that public registries require.
 """
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from riseml.cluster.store import StorePod
+from riseml.dataclass import dataclass
 
 if TYPE_CHECKING:
     from requests import Response, Session

@@ -10,12 +10,16 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol
 
-from riseml.cluster import STORE, pod_exec
+from riseml import conditions
+from riseml.cluster import STORE
 from riseml.cluster.api import Api, path
 from riseml.errors import UnreachableError
 
 CONTAINER = "store"
 REPOSITORIES = "/store/repos"
+UNPACK = "tar -xo --no-same-permissions -f -"
+"""Command that unpacks an archive on any file server: some refuse root a change of owner or mode."""
+
 # Binding new claims may take half a minute.
 _PATIENCE_SECONDS, _POLL_SECONDS = 90.0, 0.5
 # An older pod that is not ready has a problem that waiting does not solve.
@@ -67,6 +71,9 @@ class StorePod:
         on_output: Callable[[bytes], None] | None = None,
     ) -> bytes:
         """Run a command in the store, and return its output; see `pod_exec.run`."""
+        # Lists of runs often need no command.
+        from riseml.cluster import pod_exec  # noqa: PLC0415
+
         return pod_exec.run(
             self.api,
             self.namespace,
@@ -92,6 +99,8 @@ class StorePod:
         self, text: str, *arguments: str, stdin: Iterable[bytes] | None = None
     ) -> Iterator[bytes]:
         """Run a shell script in the store, and yield its output."""
+        from riseml.cluster import pod_exec  # noqa: PLC0415
+
         return pod_exec.stream(
             self.api,
             self.namespace,
@@ -115,10 +124,7 @@ def is_ready(pod: dict[str, Any]) -> bool:
     """Return whether a pod is ready and not about to be deleted."""
     if pod["metadata"].get("deletionTimestamp"):
         return False
-    for condition in pod.get("status", {}).get("conditions", ()):
-        if condition["type"] == "Ready":
-            return bool(condition["status"] == "True")
-    return False
+    return conditions.is_true(pod, "Ready")
 
 
 def _is_starting(pod: dict[str, Any]) -> bool:

@@ -5,19 +5,20 @@ target   fields of `Target` that differ from the defaults, as JSON
 """
 
 import json
-from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 from riseml import labels
 from riseml.cluster import SETTINGS
 from riseml.cluster.api import Api, Object, path
 from riseml.cluster.api_errors import ConflictError
+from riseml.dataclass import field_names
 from riseml.errors import NotFoundError, RiseMLError
-from riseml.plan import Target
+from riseml.plan import Target, Volume
 
-_TARGET_FIELDS = {field.name for field in fields(Target)}
+_TARGET_FIELDS = frozenset(field_names(Target))
 # JSON has no tuples.
-_TUPLES = ("pull_secrets", "tolerations")
+_TUPLES = {"pull_secrets", "tolerations", "gpu_products"}
 # Every node has this label.
 _HOST_NAME = "kubernetes.io/hostname"
 
@@ -47,15 +48,22 @@ class UserNamespace:
     def target(self) -> Target:
         """The properties of the cluster that compiling needs."""
         values = json.loads(self._data.get("target") or "{}")
-        target: dict[str, Any] = {}
-        for name, value in values.items():
-            # A newer version of RiseML may have added fields.
-            if name in _TARGET_FIELDS:
-                target[name] = tuple(value) if name in _TUPLES else value
+        # A newer version of RiseML may have added fields.
+        known = _TARGET_FIELDS & values.keys()
+        target: dict[str, Any] = {name: values[name] for name in known}
+        for name in _TUPLES & known:
+            target[name] = tuple(target[name])
+        volumes = target.get("volumes", ())
+        target["volumes"] = tuple(Volume(**fields) for fields in volumes)
         if self.node:
             selector = target.get("node_selector", {})
             target["node_selector"] = {**selector, _HOST_NAME: self.node}
         return Target(**{**target, "namespace": self.namespace})
+
+    @property
+    def server_time(self) -> datetime:
+        """The cluster's time."""
+        return self.api.clock.now()
 
     @property
     def number(self) -> int:

@@ -1,53 +1,57 @@
 """Users of a cluster, for administrators.
 
     create ──▶ namespace, rights, claims, store ──▶ token ──▶ API key
-    disable ──▶ the service account and its token are deleted; jobs continue
+    disable ──▶ the role, the service account and its token are deleted; jobs continue
 
-A user is a namespace, and the token of a service account in it that has no rights
-anywhere else. Annotations of the namespace contain the user's e-mail address and
-whether the user is enabled.
+A user is a namespace, with the token of a service account in it that has no rights
+anywhere else, with subjects of the organization that may use it, or with both.
+Annotations of the namespace contain the user's e-mail address, the subjects, and whether
+the user is enabled.
 """
 
-import base64
 import re
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from riseml import labels
 from riseml.cluster import (
+    JOB_ACCOUNT,
     SETTINGS,
     USER_ACCOUNT,
     certificates,
-    keys,
     namespace_objects,
     namespace_of,
+    overview,
+    pull_secrets,
+    subjects,
+    user_token,
+    user_versions,
 )
-from riseml.cluster.api import Api, Object, data_of, path
-from riseml.cluster.connection import Connection
+from riseml.cluster.api import Api, Object, path
+from riseml.cluster.api_errors import ConflictError
 from riseml.cluster.namespace_objects import EMAIL, ENABLED, QUOTA, Offer
-from riseml.errors import InvalidInputError, NotFoundError, RiseMLError, TimedOutError
+from riseml.cluster.subjects import KEY_ALONE, Grant
+from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
 
 Limits = Mapping[str, str | None]
 """Amounts of cpus, mem and gpus that a user's running jobs may request; None: any."""
-
-TOKEN = f"{USER_ACCOUNT}.service-account-token"
-"""Secret that contains a user's token."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9]")
 # Names of objects that contain the user's name may have 63 characters.
 _LONGEST_NAME = 40
 # These names have a meaning in commands, or would give a namespace of RiseML's own.
 _RESERVED = frozenset({"all", "default", "local", "none", "system"})
-_TOKEN_SECONDS, _POLL_SECONDS = 30.0, 0.1
+# The Roles of a user's namespace.
+_ROLES = (USER_ACCOUNT, JOB_ACCOUNT)
 
 
 @dataclass(frozen=True)
 class User:
     """User of the cluster.
 
-    `limits` and `used` are those of the quota, in Kubernetes' terms. `key` is the API
-    key, empty unless it was requested.
+    `limits` and `used` are those of the quota, in Kubernetes' terms. `grant` says who
+    may use the namespace while the user is enabled. `key` is the API key, empty unless
+    it was requested.
     """
 
     name: str
@@ -56,6 +60,7 @@ class User:
     namespace: str
     limits: Mapping[str, str]
     used: Mapping[str, str]
+    grant: Grant = KEY_ALONE
     key: str = field(default="", repr=False)
 
 
@@ -102,8 +107,14 @@ class Users:
         self.api, self.offer = api, offer or Offer()
         self.server = server or api.connection.server
 
-    def create(self, name: str, email: str, limits: Limits | None = None) -> User:
-        """Create a user, and return it with its key.
+    def create(
+        self,
+        name: str,
+        email: str,
+        limits: Limits | None = None,
+        grant: Grant | None = None,
+    ) -> User:
+        """Create a user, and return it with its key; without `grant`, only that is used.
 
         Raises:
             InvalidInputError: the user exists, or the name or the address is invalid.
@@ -112,29 +123,56 @@ class Users:
         existing = self.api.find(path("namespaces", None, namespace_of(name)))
         if existing is not None:
             raise _existing_user(name, email, existing)
-        return self._apply(name, email, limits)
+        return self._apply(name, email, limits, grant or KEY_ALONE)
 
     def update(
-        self, name: str, email: str | None = None, limits: Limits | None = None
+        self,
+        name: str,
+        email: str | None = None,
+        limits: Limits | None = None,
+        grant: Grant | None = None,
     ) -> User:
         """Change a user, and return it with its key.
 
         Missing objects of the namespace are created again. A disabled user is enabled,
-        with a new key. Limits that are not named remain.
+        with a new key. Limits that are not named remain, and so does the grant.
 
         Raises:
             NotFoundError: there is no such user.
             InvalidInputError: the address or a limit is invalid.
         """
         metadata = self._namespace(name)["metadata"]
+        annotations = metadata.get("annotations", {})
         if email is None:
-            email = metadata.get("annotations", {}).get(EMAIL, "")
+            email = annotations.get(EMAIL, "")
         else:
             email = checked_email(email)
-        return self._apply(metadata["labels"][labels.USER], email, limits)
+        grant = grant or subjects.grant_of(annotations)
+        return self._apply(metadata["labels"][labels.USER], email, limits, grant)
+
+    def refresh(self, name: str) -> None:
+        """Bring a namespace to this version and to the values.
+
+        Unlike `update`, it leaves a disabled user disabled.
+
+        Raises:
+            NotFoundError: there is no such user.
+        """
+        metadata = self._namespace(name)["metadata"]
+        if metadata.get("annotations", {}).get(ENABLED, "true") == "true":
+            self.update(name)
+            return
+        namespace = metadata["name"]
+        self._ensure_settings(metadata["labels"][labels.USER])
+        for body in namespace_objects.managed(self.offer):
+            # The account, its token and its rights are what a disabled user lacks.
+            if not body["metadata"]["name"].startswith(USER_ACCOUNT):
+                self.api.apply(body, namespace)
+        self._apply_all(self._copies(), namespace)
+        user_versions.mark(self.api, namespace, self.offer)
 
     def disable(self, name: str) -> User:
-        """Revoke a user's key, and return the user; running jobs continue.
+        """End a user's access, and return the user; running jobs continue.
 
         The cluster may accept the key for some more seconds.
 
@@ -146,11 +184,15 @@ class Users:
             path("namespaces", None, namespace),
             {"metadata": {"annotations": {ENABLED: "false"}}},
         )
-        # A token contains only the account's uid: if the account remained, the next
-        # token would equal the revoked one.
-        self.api.delete(path("serviceaccounts", namespace, USER_ACCOUNT))
-        self.api.delete(path("secrets", namespace, TOKEN))
+        # Whoever is bound to the Role loses its rights, whether RiseML bound them or not.
+        self.api.delete(path("roles", namespace, USER_ACCOUNT))
+        user_token.revoke(self.api, namespace)
         return self.display(name)
+
+    def other_rights(self, user: User) -> list[str]:
+        """Describe the rights in a user's namespace that RiseML has not given."""
+        bindings = self.api.items(path("rolebindings", user.namespace))
+        return subjects.other_rights(bindings, _ROLES)
 
     def list(self) -> list[User]:
         """Return all users, sorted by name, without their keys."""
@@ -174,18 +216,24 @@ class Users:
         body = self._namespace(name)
         namespace = body["metadata"]["name"]
         user = _user(body, self.api.find(path("resourcequotas", namespace, QUOTA)))
-        if not user.enabled:
+        if not user.enabled or not user.grant.has_key:
             return user
-        return replace(user, key=self._key(user))
+        key = user_token.key(self.api, self.server, user.namespace, user.name)
+        return replace(user, key=key)
 
     # Objects of a namespace
 
-    def _apply(self, name: str, email: str, limits: Limits | None) -> User:
+    def _apply(
+        self, name: str, email: str, limits: Limits | None, grant: Grant
+    ) -> User:
         namespace = namespace_of(name)
         # The policies come first: no moment may pass in which a user is unprotected.
         for policy in namespace_objects.read(namespace_objects.POLICY):
             self._apply_policy(policy)
-        self._apply_all(namespace_objects.namespace(name, email), namespace)
+        annotations = grant.annotations()
+        bodies = namespace_objects.namespace(name, email, annotations)
+        for body in bodies:
+            self._apply_unless_changed(body, namespace)
         for claim, volume in namespace_objects.claims(name, self.offer):
             if volume is not None:
                 self._ensure_volume(volume)
@@ -193,12 +241,32 @@ class Users:
         self._ensure_settings(name)
         if limits:
             self._set_limits(namespace, limits)
+        self._apply_all(self._copies(), namespace)
+        managed = namespace_objects.managed(self.offer)
+        self._apply_all(subjects.granted(managed, grant), namespace)
+        if grant.has_key:
+            user_token.wait_for(self.api, namespace)
+        else:
+            user_token.revoke(self.api, namespace)
+        user_versions.mark(self.api, namespace, self.offer)
+        return self.display(name)
+
+    def _copies(self) -> Iterable[Object]:
+        """Yield the Secrets of the namespace SYSTEM that users' namespaces also have."""
         certificate = certificates.copy_for_user(self.api)
         if certificate is not None:
-            self.api.apply(certificate, namespace)
-        self._apply_all(namespace_objects.managed(self.offer), namespace)
-        self._wait_for_token(namespace)
-        return self.display(name)
+            yield certificate
+        names = self.offer.target.get("pull_secrets", ())
+        yield from pull_secrets.copies(self.api, names)
+
+    def _apply_unless_changed(self, body: Object, namespace: str) -> None:
+        """Apply an object; a LimitRange that an administrator has changed stays."""
+        is_kept = body["kind"] == "LimitRange"
+        try:
+            self.api.apply(body, namespace, force=not is_kept)
+        except ConflictError:
+            if not is_kept:
+                raise
 
     def _apply_all(self, bodies: Iterable[Object], namespace: str) -> None:
         for body in bodies:
@@ -224,14 +292,23 @@ class Users:
             self.api.patch(url_path, {"spec": {"claimRef": claim}})
 
     def _ensure_settings(self, name: str) -> None:
-        settings, *others = namespace_objects.settings(name, self.offer)
+        offer = self._offer_with_products()
+        settings, *others = namespace_objects.settings(name, offer)
         namespace = namespace_of(name)
         if not self.api.ensure(path("configmaps", namespace), settings):
             # The counter of runs remains.
-            data = namespace_objects.settings_data(name, self.offer)
+            data = namespace_objects.settings_data(name, offer)
             self.api.patch(path("configmaps", namespace, SETTINGS), {"data": data})
         for body in others:
             self.api.ensure(path(f"{body['kind'].lower()}s", namespace), body)
+
+    def _offer_with_products(self) -> Offer:
+        """Return the offer with the GPUs of the cluster, since users cannot list nodes."""
+        products = overview.gpu_products(self.api)
+        if not products:
+            return self.offer
+        target = {**self.offer.target, "gpu_products": list(products)}
+        return replace(self.offer, target=target)
 
     def _set_limits(self, namespace: str, limits: Limits) -> None:
         url_path = path("resourcequotas", namespace, QUOTA)
@@ -242,42 +319,6 @@ class Users:
             self.api.apply(body, namespace)
         elif existing:
             self.api.delete(url_path)
-
-    def _wait_for_token(self, namespace: str) -> None:
-        """Wait until the cluster has created the user's token.
-
-        Raises:
-            TimedOutError: it does not create one.
-        """
-        deadline = time.monotonic() + _TOKEN_SECONDS
-        while True:
-            secret = self.api.find(path("secrets", namespace, TOKEN))
-            if secret and secret.get("data", {}).get("token"):
-                return
-            if secret is None:
-                # The cluster deletes the Secrets of a deleted account with a delay, and
-                # may have deleted the new one, too.
-                self._apply_all(namespace_objects.read("accounts.yaml"), namespace)
-            if time.monotonic() > deadline:
-                raise TimedOutError(
-                    f"the cluster created no token for {namespace}",
-                    "Check that its controller manager runs, and then update the user.",
-                )
-            time.sleep(_POLL_SECONDS)
-
-    def _key(self, user: User) -> str:
-        data = data_of(self.api, path("secrets", user.namespace, TOKEN))
-        token = base64.b64decode(data.get("token", "")).decode()
-        if not token:
-            return ""
-        connection = Connection(
-            self.server,
-            self.api.connection.authority,
-            token,
-            namespace=user.namespace,
-            user=user.name,
-        )
-        return keys.encode(connection)
 
     def _namespace(self, name: str) -> Object:
         namespace = namespace_of(checked_name(name))
@@ -318,4 +359,5 @@ def _user(namespace: Object, quota: Object | None) -> User:
         namespace=metadata["name"],
         limits=dict(quota.get("spec", {}).get("hard", {})),
         used=dict(quota.get("status", {}).get("used", {})),
+        grant=subjects.grant_of(annotations),
     )

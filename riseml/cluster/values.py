@@ -10,16 +10,23 @@ is a value of another type.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from riseml.cluster import SYSTEM, shipped_files
+from riseml.cluster import (
+    SYSTEM,
+    egress_values,
+    gpu_values,
+    queue_values,
+    shipped_files,
+    volume_values,
+)
 from riseml.cluster.api import Api, data_of, path
 from riseml.cluster.namespace_objects import Offer
+from riseml.dataclass import dataclass, field
 from riseml.errors import InvalidInputError
 from riseml.plan import Target
 from riseml.schema import plain_yaml, text_file
@@ -33,7 +40,8 @@ _FORMAT = "argo/values.yml shows all keys."
 # The keys of these mappings are Kubernetes' or Argo's, and not checked.
 _FREE_MAPPINGS = frozenset({
     "storage.volumes", "nodeSelectors.training", "nodeSelectors.build", "nodeSelectors.system", "argo.executor",
-    "argo.nodeEvents", "argo.workflowEvents",
+    "argo.nodeEvents", "argo.workflowEvents", "gpu.fractions", "gpu.types", "queue.kueue",
+    "queue.volcano", "queue.coscheduling", "volumes", "securityContext.pod", "securityContext.container",
 })  # fmt: skip
 _TYPE_NAMES = {
     bool: "true or false",
@@ -47,6 +55,9 @@ _NULLABLE = {
     "storage.storageClass": str,
     "storage.volumes": dict,
     "registry.storageClass": str,
+    "queue.kueue": dict,
+    "queue.volcano": dict,
+    "queue.coscheduling": dict,
 }
 
 
@@ -60,9 +71,27 @@ class Values:
     def __getitem__(self, section: str) -> Any:
         return self.settings[section]
 
+    @property
+    def authorities(self) -> str:
+        """PEM text of certificate authorities, empty for those of images."""
+        return str(self["certificateAuthorities"])
+
+    @property
+    def builds(self) -> bool:
+        """Whether the cluster builds images."""
+        return bool(self["build"] != egress_values.NO_BUILD)
+
+    def deploys(self, section: str) -> bool:
+        """Return whether RiseML runs its own `buildkit` or `registry`."""
+        return self.builds and bool(self[section]["deploy"])
+
     def target(self) -> dict[str, Any]:
         """Return the fields of `Target` that differ from the defaults, as JSON data."""
         registry, selectors = self["registry"], self["nodeSelectors"]
+        storage = self["storage"]
+        claims = storage["claims"]
+        saves_artifacts = storage["outputs"] == volume_values.ARTIFACTS
+        is_on_one_node = storage["accessMode"] == volume_values.ONE_NODE
         pull_registry = registry["pullAddress"]
         # For `Target`, an empty address means the same one as for pushes.
         if pull_registry == registry["address"]:
@@ -74,11 +103,27 @@ class Values:
             "registry": registry["address"],
             "pull_registry": pull_registry,
             "insecure_registry": registry["insecure"],
+            "builds": self.builds,
+            "proxies": egress_values.proxies(self.settings),
+            "authorities": egress_values.AUTHORITIES if self.authorities else "",
             "gpu_resource": self["gpuResource"],
+            "gpu_fractions": gpu_values.fractions(self["gpu"]),
+            "gpu_types": gpu_values.types(self["gpu"]),
+            "limit_mem": self["limits"]["mem"],
+            "limit_cpus": self["limits"]["cpus"],
             "node_selector": selectors["training"],
             "build_node_selector": selectors["build"],
             "tolerations": self["tolerations"],
             "pull_secrets": self["imagePullSecrets"],
+            "data_claim": claims["data"],
+            "output_claim": claims["output"],
+            "store_claim": claims["store"],
+            "pod_security": self["securityContext"]["pod"],
+            "container_security": self["securityContext"]["container"],
+            "single_node": is_on_one_node and not saves_artifacts,
+            "saves_artifacts": saves_artifacts,
+            "volumes": volume_values.volumes(self["volumes"]),
+            "queue": queue_values.queue(self["queue"]),
             "instance": self["argo"]["instanceId"],
         }
         defaults = Target()
@@ -94,8 +139,11 @@ class Values:
         return Offer(
             image=self["images"]["git"],
             storage_class=storage["storageClass"],
+            access_mode=storage["accessMode"],
             sizes={f"riseml-{name}": size for name, size in storage["sizes"].items()},
             volumes=storage["volumes"],
+            sources=volume_values.sources(self["volumes"]),
+            authorities=self.authorities,
             target=self.target(),
             gpu_resource=self["gpuResource"],
             argo_server=self["argo"]["server"].rstrip("/"),
@@ -117,9 +165,25 @@ def parse(text: str, name: str = _FILE, *, lenient: bool = False) -> Values:
         InvalidInputError: the text has faults; the error names all of them.
     """
     given = plain_yaml.parse(text, name, _FORMAT).content
+    return parse_content(given, name, lenient=lenient)
+
+
+def parse_content(
+    given: Mapping[str, Any], name: str = _FILE, *, lenient: bool = False
+) -> Values:
+    """Return the values of parsed YAML; see `parse`.
+
+    Raises:
+        InvalidInputError: the content has faults; the error names all of them.
+    """
     merge = _Merge()
     settings = merge.mapping(_defaults(), given, "")
+    settings["volumes"] = merge.volumes(settings["volumes"])
     faults = merge.faults if lenient else merge.faults + merge.unknown_keys
+    faults = [*faults, *gpu_values.faults(settings["gpu"])]
+    faults += volume_values.faults(settings)
+    faults += egress_values.faults(settings)
+    faults += queue_values.faults(settings["queue"])
     if faults:
         raise InvalidInputError(
             "\n".join(f"{name}: {fault}" for fault in faults),
@@ -187,6 +251,11 @@ class _Merge:
             self.unknown_keys.append(fault)
         return result
 
+    def volumes(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the complete fields of all further volumes."""
+        defaults = dict.fromkeys(given, volume_values.DEFAULTS)
+        return self.mapping(defaults, given, "volumes.")
+
     def _value(self, default: Any, value: Any, key: str) -> Any:
         if value is None and key in _NULLABLE:
             return None
@@ -197,7 +266,8 @@ class _Merge:
                 f"'{key}' must be {_TYPE_NAMES[expected]}, not {value!r}"
             )
             return default
-        if expected is dict and key not in _FREE_MAPPINGS:
+        is_free = key in _FREE_MAPPINGS or key.endswith(".source")
+        if expected is dict and not is_free:
             return self.mapping(default, value, f"{key}.")
         return value
 

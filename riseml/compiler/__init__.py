@@ -14,15 +14,11 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from hera.workflows import (
-    DAG,
-    Container,
-    Parameter,
-    Resource,
-    Task,
-    Workflow,
-    WorkflowsService,
-)
+from riseml.compiler import lazy_hera  # noqa: F401 - it loads Hera, for all imports below
+
+# isort: split
+from hera.workflows.container import Container
+from hera.workflows.dag import DAG
 from hera.workflows.models import (
     ConfigMapKeySelector,
     ExecutorConfig,
@@ -34,21 +30,29 @@ from hera.workflows.models import (
     Toleration,
     TTLStrategy,
 )
+from hera.workflows.parameter import Parameter
+from hera.workflows.resource import Resource
+from hera.workflows.task import Task
+from hera.workflows.workflow import Workflow
 
 from riseml import labels, manifest, marks
 from riseml.compiler import (
+    braces,
     build,
     gang,
     jobs,
+    node,
     pod,
     quotes,
     retries,
     rounds,
+    security,
     tensorboard,
+    volumes,
 )
 from riseml.compiler.description import describe
 from riseml.compiler.names import Names, label
-from riseml.compiler.text import item, parameter, reference
+from riseml.compiler.text import KILLED, item, parameter, reference
 from riseml.plan import Experiment, ExperimentSet, Origin, Search, Shard, Target
 
 # All combinations: nothing about that has to be recorded.
@@ -57,10 +61,11 @@ _DAY_SECONDS = 86_400
 # The sidecar of a service mesh never ends, so no job would.
 _NO_MESH = {"sidecar.istio.io/inject": "false"}
 # An experiment that was killed before its turn is skipped.
-_ALIVE = f"'{{{{workflow.annotations.{labels.KILLED}}}}}' !~ '(^|,)({{{{item.{labels.SUB_PARAMETER}}}}}|[*])='"
+_ALIVE = f"'{KILLED}' !~ '(^|,)({{{{item.{labels.SUB_PARAMETER}}}}}|[*])='"
 
-# Without a service, Hera would read its global configuration.
-_NO_SERVICE = WorkflowsService(host="", token="", namespace="")
+# Without a service, Hera would make one from its global configuration, and import its
+# HTTP client for that.
+_NO_SERVICE: Any = object()
 
 
 def compile_workflow(
@@ -69,10 +74,13 @@ def compile_workflow(
     """Return the Workflow that runs `plan` on `target`, as plain JSON data.
 
     Raises:
-        InvalidInputError: a command is longer than any machine can run. `limits.check`
+        InvalidInputError: a command is longer than any machine can run, or Argo would
+            interpret a text that only values complete. `limits.check`
             checks what Argo can keep.
     """
     names = Names(plan, origin, target)
+    build.check(names)
+    braces.check(names)
     workflow = Workflow(
         api_version="argoproj.io/v1alpha1",
         name=names.workflow,
@@ -86,8 +94,9 @@ def compile_workflow(
         executor=ExecutorConfig(service_account_name=target.service_account),
         entrypoint="main",
         templates=list(_templates(names)),
-        volumes=pod.volumes(names),
+        volumes=volumes.pod_volumes(names),
         affinity=pod.prefer(labels.SYSTEM_NODE, "NotIn"),
+        pod_spec_patch=node.patch(target),
         node_selector=dict(target.node_selector) or None,
         tolerations=_tolerations(target) or None,
         image_pull_secrets=_pull_secrets(target) or None,
@@ -205,20 +214,28 @@ def _item(experiment: Experiment, names: Names) -> dict[str, str]:
         quotes.companion(name): manifest.quoted(experiment.parameters[name])
         for name in names.individually_quoted
     }
-    continued = {
-        labels.EARLIER_PARAMETER: str(experiment.attempts),
-        labels.RESUME_PARAMETER: names.resume_path(experiment),
-    }
+    continued = {}
+    if names.continued:
+        continued = _continued(experiment, names)
     bracket = {}
     if names.has_brackets:
         bracket[labels.BRACKET_PARAMETER] = str(experiment.bracket)
     return {
         labels.SUB_PARAMETER: str(experiment.sub),
         **bracket,
-        **{name: continued[name] for name in names.continued},
+        **continued,
         **experiment.parameters,
         **quoted,
     }
+
+
+def _continued(experiment: Experiment, names: Names) -> dict[str, str]:
+    """Return the parameters of an item by which an experiment goes on."""
+    values = {
+        labels.EARLIER_PARAMETER: str(experiment.attempts),
+        labels.RESUME_PARAMETER: names.resume_path(experiment),
+    }
+    return {name: values[name] for name in names.continued}
 
 
 def _experiment(names: Names) -> DAG:
@@ -298,6 +315,8 @@ def _annotations(names: Names) -> dict[str, str]:
         values[labels.GIT] = json.dumps(vars(names.origin.git))
     if names.base != plan.image:
         values[labels.BASE_IMAGE] = names.base
+    if names.origin.runner:
+        values[labels.RUNNER] = names.origin.runner
     if plan.metrics:
         values[labels.METRICS] = json.dumps(list(map(vars, plan.metrics)))
     if plan.search.method != _GRID and plan.is_set:
@@ -321,14 +340,8 @@ def _completed(document: dict[str, Any], names: Names) -> dict[str, Any]:
     """Add what Argo 4.1 has and Hera 7.1 lacks, and remove an empty namespace."""
     if not document["metadata"]["namespace"]:
         del document["metadata"]["namespace"]
-    timeouts = {}
-    if names.plan.tensorboard:
-        timeouts["tensorboard"] = tensorboard.PATIENCE
-    if names.is_gang:
-        gang_timeout = f"{names.plan.gang_timeout + gang.PATIENCE}s"
-        for job in names.plan.jobs:
-            timeouts[job.type] = gang_timeout
     for template in document["spec"]["templates"]:
-        if template["name"] in timeouts:
-            template["pendingTimeout"] = timeouts[template["name"]]
+        if names.plan.tensorboard and template["name"] == "tensorboard":
+            template["pendingTimeout"] = tensorboard.PATIENCE
+    security.apply(document, names.target)
     return document

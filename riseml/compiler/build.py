@@ -3,15 +3,19 @@
 import json
 import posixpath
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 
-from hera.workflows import Artifact, Container, Parameter, RawArtifact, UserContainer
+from hera.workflows.artifact import Artifact, RawArtifact
+from hera.workflows.container import Container
 from hera.workflows.models import Mutex, Synchronization, ValueFrom, VolumeMount
+from hera.workflows.parameter import Parameter
+from hera.workflows.user_container import UserContainer
 
 from riseml import labels, templating
-from riseml.compiler import pod
+from riseml.compiler import egress, pod
 from riseml.compiler.names import Names
+from riseml.dataclass import replace
+from riseml.errors import InvalidInputError
 from riseml.plan import Build, BuildStep, Resources
 
 CERTIFICATES = "/certificates"
@@ -58,6 +62,26 @@ def template(names: Names, name: str = "build") -> Container:
     )
 
 
+def check(names: Names) -> None:
+    """Refuse to build images where the cluster builds none.
+
+    Raises:
+        InvalidInputError: the plan has install steps, or searches in rounds.
+    """
+    if names.target.builds:
+        return
+    if names.builds:
+        raise InvalidInputError(
+            "riseml.yml has install steps, but this cluster builds no images",
+            "Remove `install`, and set `image` to an image that has the packages.",
+        )
+    if names.search_inputs:
+        raise InvalidInputError(
+            "a search in rounds needs an image that RiseML builds, but this cluster builds none",
+            "Use a search that is not in rounds, or ask your administrator about `build` in values.yml.",
+        )
+
+
 def _build_of(names: Names) -> Build:
     """Return the build; if nothing is known about files, the first step copies all."""
     build = names.origin.build or Build(key="")
@@ -100,7 +124,7 @@ def _mounts(names: Names) -> list[VolumeMount]:
         mounts.insert(0, pod.store_mounts()[0])
     if names.target.pull_secrets:
         mounts.append(VolumeMount(name="login", mount_path=LOGIN))
-    return mounts
+    return [*mounts, *egress.mounts(names.target)]
 
 
 def _artifacts(build: Build, names: Names) -> list[Artifact]:
@@ -109,10 +133,13 @@ def _artifacts(build: Build, names: Names) -> list[Artifact]:
     for number, step in enumerate(build.steps, 1):
         copies = _remote_copies(step) if has_remote else _copies(number, step)
         steps.append({"command": step.command, "copies": copies})
+    run_flags, exports = egress.step_texts(names.target)
     dockerfile = templating.render(
         "Dockerfile.j2",
         image=names.base,
         steps=steps,
+        run_flags=run_flags,
+        exports=exports,
         forgets_code=_forgets_code(build),
         forget=templating.read("forget.sh").rstrip("\n"),
     )
@@ -166,6 +193,9 @@ def _environment(build: Build, names: Names) -> dict[str, str]:
     variables["BUILDKIT_CERTIFICATES"] = CERTIFICATES
     if target.pull_secrets:
         variables["DOCKER_CONFIG"] = LOGIN
+    options = egress.build_options(target)
+    if options:
+        variables["RISEML_BUILD_OPTIONS"] = options
     return variables
 
 
@@ -176,12 +206,19 @@ def _context(build: Build, names: Names) -> UserContainer:
         image=names.target.git_image,
         command=["sh", "-c"],
         args=[
-            templating.read("checkout.sh") + templating.read("context.sh"),
+            templating.read("checkout.sh")
+            + templating.read("original.sh")
+            + templating.read("context.sh"),
             "context",
             *_context_arguments(build),
         ],
         env=pod.variables(
-            {**pod.source(names), "CODE_DIR": CHECKOUT, "RISEML_DIR": pod.RISEML}
+            {
+                **pod.source(names),
+                **pod.original(names),
+                "CODE_DIR": CHECKOUT,
+                "RISEML_DIR": pod.RISEML,
+            }
         ),
         volume_mounts=pod.store_mounts(),
     )

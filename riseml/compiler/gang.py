@@ -5,16 +5,18 @@
 
 A job is reached as `<workflow>-<sub>-<type>-<n>.riseml`: its pod has that host name, and
 one headless Service of the namespace serves all pods. The run script waits until all jobs
-have met (templates/gang.sh), so a gang that gets only some of its nodes gives them back
-after `gang_timeout`.
+have met (templates/gang.sh). A gang that gets only some of its nodes gives them back after
+`gang_timeout`, and waits for room again.
 """
 
 import json
 import re
 from collections.abc import Iterable
 
-from hera.workflows import Parameter, Resource, Task
 from hera.workflows.models import LifecycleHook
+from hera.workflows.parameter import Parameter
+from hera.workflows.resource import Resource
+from hera.workflows.task import Task
 
 from riseml import labels, plan
 from riseml.compiler import pod
@@ -27,8 +29,6 @@ PORT = 2222
 END = "end-peers"
 # Peers have so many seconds after SIGTERM, so that all end within half a minute of the first failure.
 GRACE = 10
-# Argo itself gives up a job that has found no node so many seconds after `gang_timeout`.
-PATIENCE = 60
 _HOST = re.compile(r"\{\{host\.([a-z]+)\.(\d+)\}\}")
 
 
@@ -40,9 +40,16 @@ def environment(job: Job, names: Names) -> dict[str, str]:
     if names.is_gang:
         meeting = f"{pod.OUTPUT}/.riseml/gang/{{{{workflow.uid}}}}.{names.attempt}"
         variables["RISEML_GANG"] = members(names)
-        variables["RISEML_GANG_TIMEOUT"] = str(names.plan.gang_timeout)
+        variables["RISEML_GANG_TIMEOUT"] = _timeout(names)
         variables["RISEML_MEETING"] = meeting
+        if job.daemon and names.may_release:
+            variables["RISEML_STAYS"] = "1"
     return variables
+
+
+def _timeout(names: Names) -> str:
+    """Return for how many seconds jobs wait for each other, "" for no limit."""
+    return "" if names.starts_together else str(names.plan.gang_timeout)
 
 
 def members(names: Names) -> str:

@@ -25,6 +25,8 @@ REQUEST = 3 * 2**19
 _WARN, _REFUSE = 0.5, 0.9
 # The status of so many experiments is made up; the others are assumed to be as long.
 _SAMPLE_SIZE = 400
+# A gang is assumed to give its resources back so often before it has room.
+_RELEASES = 2
 # Characters of a reported result that no other experiment reports.
 _RESULT_LENGTH = 60
 # Characters of a value that a search chooses.
@@ -36,7 +38,7 @@ Document = Mapping[str, Any]
 def estimate(document: Document) -> int:
     """Return how many bytes Argo will have to keep when all experiments have ended."""
     templates = _templates(document)
-    items = _items(document)
+    items = experiment_items(document)
     sample = items[:: max(1, len(items) // _SAMPLE_SIZE)]
     nodes: list[dict[str, Any]] = []
     for item in sample:
@@ -93,7 +95,7 @@ def check(document: Document) -> str:
 
 def _check_set(document: Document) -> str:
     share = share_of(document)
-    count = len(_items(document))
+    count = len(experiment_items(document))
     if share > _REFUSE:
         fitting = _fitting(document, share)
         raise RiseMLError(
@@ -112,7 +114,7 @@ def _check_set(document: Document) -> str:
 
 def _fitting(document: Document, share: float) -> int:
     """Return how many experiments of a set would fit, in hundreds."""
-    items = _items(document)
+    items = experiment_items(document)
     # The scripts and other texts of the document do not become shorter with the set.
     fixed_share = (len(_json(document)) - len(_json(items))) / LIMIT
     share_of_experiment = (share - fixed_share) / len(items)
@@ -123,8 +125,8 @@ def _templates(document: Document) -> dict[str, Any]:
     return {template["name"]: template for template in document["spec"]["templates"]}
 
 
-def _items(document: Document) -> list[Any]:
-    """Return the items of the set, one per experiment."""
+def experiment_items(document: Document) -> list[Any]:
+    """Return the items of the set, one per experiment; those of a search in rounds are made up."""
     for template in document["spec"]["templates"]:
         for task in template.get("dag", {}).get("tasks", ()):
             if task.get("withItems"):
@@ -176,8 +178,14 @@ def _nodes(
 
 def _node_count(template: Document) -> int:
     """Return how many nodes a task has: attempts, and one around several of them."""
-    attempts = int(template.get("retryStrategy", {}).get("limit", 0)) + 1
-    return attempts if attempts == 1 else attempts + 1
+    retry = template.get("retryStrategy")
+    if not retry:
+        return 1
+    attempts = int(retry.get("limit", 0)) + 1
+    # Few gangs have to start again, and none as often as it may.
+    if labels.RELEASED_CODE in retry.get("expression", ""):
+        attempts = _RELEASES + 1
+    return attempts + 1
 
 
 def _node(

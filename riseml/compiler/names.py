@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import attrgetter
 
-from riseml import labels
+from riseml import labels, queues
 from riseml.compiler import quotes
 from riseml.compiler.text import reference, safe_reference
+from riseml.dataclass import dataclass, replace
 from riseml.plan import Build, BuildStep, Experiment, ExperimentSet, Origin, Target
 
 RUNGS = "rungs"
@@ -16,6 +17,8 @@ _MAX_LENGTH = 63
 # Kubernetes appends this many characters to generateName.
 _GENERATED_LENGTH = 5
 _LARGEST_SUB = 999_999
+# It stands for a value that nobody knows yet: it has everything that needs an escape.
+_ANY_TEXT = "$(A) \"'\n"
 # It stands for the build of a plan that has none, so that its fields need no checks.
 _NO_BUILD = Build(key="")
 
@@ -36,8 +39,9 @@ class Names:
     @property
     def builds(self) -> bool:
         """Whether install steps have to run because no image has their results."""
-        # Only the local engine builds something for a plan that is isolated, without steps.
-        is_needed = self.plan.install or (self.plan.isolated and self.origin.build)
+        # Only the local engine prepares something for a plan without steps: an environment
+        # for one that is isolated, and an image that has to be pulled.
+        is_needed = self.plan.install or self.origin.build
         return bool(is_needed) and not self._build.image
 
     @property
@@ -50,7 +54,9 @@ class Names:
     @property
     def key_to_build(self) -> str:
         """The key under which the image is kept that is built, empty if none is."""
-        return self._build.key if self.builds else ""
+        is_built = self.plan.install or self.plan.isolated
+        # An image that is only pulled keeps its name.
+        return self._build.key if self.builds and is_built else ""
 
     @property
     def _build(self) -> Build:
@@ -65,8 +71,9 @@ class Names:
     def for_search(self) -> "Names":
         """The names of a plan that builds the image of the job that chooses parameters."""
         plan = self.plan.for_search
-        steps = tuple(map(BuildStep, plan.install))
-        build = self.origin.search_build or Build(key="", steps=steps)
+        build = self.origin.search_build
+        if build is None and plan.install:
+            build = Build(key="", steps=tuple(map(BuildStep, plan.install)))
         return Names(plan, replace(self.origin, build=build), self.target)
 
     @property
@@ -97,7 +104,8 @@ class Names:
         """Yield the values of a parameter, or texts of the same forms if a job will choose them."""
         if self.plan.rounds:
             return self.plan.rounds.space[name].samples
-        return (experiment.parameters[name] for experiment in self.plan.experiments)
+        values = [experiment.parameters[name] for experiment in self.plan.experiments]
+        return [*values, _ANY_TEXT] if self.origin.takes_arguments else values
 
     @cached_property
     def individually_quoted(self) -> tuple[str, ...]:
@@ -140,11 +148,16 @@ class Names:
 
     def host(self, job: str) -> str:
         """The host name of a job such as `worker.1`, and of its pod."""
+        return f"{self._prefix}-{job.replace('.', '-', 1)}"
+
+    @property
+    def _prefix(self) -> str:
+        """What the host names of an experiment's jobs begin with."""
         workflow = self.workflow or "{{workflow.name}}"
         sub = reference(labels.SUB_PARAMETER)
         # Pods of the previous attempt may still exist.
         attempt = f"-{self.attempt}" if self.retries_gang else ""
-        return f"{workflow}-{sub}{attempt}-{job.replace('.', '-', 1)}"
+        return f"{workflow}-{sub}{attempt}"
 
     def address(self, job: str) -> str:
         """The name by which the other jobs of an experiment reach a job."""
@@ -164,6 +177,32 @@ class Names:
     def retries_gang(self) -> bool:
         """Whether all jobs of an experiment are retried when one has failed."""
         return self.is_gang and self.plan.retries.count > 0
+
+    @cached_property
+    def queue_request(self) -> queues.Request:
+        """What the jobs ask of the cluster's queue."""
+        plan = self.plan
+        if self.origin.runner:
+            # One machine has no queues and no priority classes.
+            return queues.Request()
+        if not self.is_gang:
+            return queues.Request(plan.queue, plan.priority)
+        group = self._prefix
+        if self.retries_gang and queues.repeats_groups(self.target.queue):
+            group = group.removesuffix(f"-{self.attempt}")
+        members = sum(map(attrgetter("count"), plan.jobs))
+        return queues.Request(plan.queue, plan.priority, group, members)
+
+    @property
+    def starts_together(self) -> bool:
+        """Whether the cluster's queue starts all jobs of an experiment or none."""
+        return self.is_gang and queues.is_used(self.target.queue, self.queue_request)
+
+    @property
+    def may_release(self) -> bool:
+        """Whether a gang may have to give its resources back before all of it has started."""
+        is_one_machine = bool(self.origin.runner)
+        return self.is_gang and not is_one_machine and not self.starts_together
 
     @property
     def attempt(self) -> str:

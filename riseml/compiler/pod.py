@@ -6,19 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hera.workflows import (
-    Artifact,
-    EmptyDirVolume,
-    Env,
-    ExistingVolume,
-    GitArtifact,
-    RawArtifact,
-    SecretVolume,
-    UserContainer,
-)
+from hera.workflows.artifact import Artifact, GitArtifact, RawArtifact
+from hera.workflows.env import Env
 from hera.workflows.models import (
     Affinity,
-    KeyToPath,
     LabelSelector,
     NodeAffinity,
     NodeSelectorRequirement,
@@ -30,8 +21,10 @@ from hera.workflows.models import (
     VolumeMount,
     WeightedPodAffinityTerm,
 )
+from hera.workflows.user_container import UserContainer
 
-from riseml import labels, masking, quantities, templating
+from riseml import gpu_request, labels, masking, quantities, templating
+from riseml.compiler import gpus
 from riseml.compiler.names import Names
 from riseml.compiler.text import reference
 from riseml.metrics import hparams
@@ -48,6 +41,12 @@ CODE, DATA, OUTPUT, RESUME, RISEML, STORE, RUNGS, SHM = (
     "/dev/shm",  # noqa: S108
 )
 LIBRARY = f"{RISEML}/lib/riseml.py"
+ACCOUNT_FIELDS = (
+    "serviceAccountName",
+    "executor",
+    "automountServiceAccountToken",
+)
+"""What a Workflow or a template says about the account of its pods."""
 # Kubernetes allows preferences a weight of up to 100.
 _MAX_WEIGHT = 100
 _WRITE_LIBRARY = """
@@ -55,7 +54,7 @@ mkdir -p "$RISEML_DIR/lib"
 printf %s "$1" > "$RISEML_DIR/lib/riseml.py"
 : > "$RISEML_DIR/started"
 """
-# Scripts that a runner needs, by the shell variable that holds each of them.
+# Scripts that the script of a job needs, by the shell variable that holds each of them.
 _HELPERS: Mapping[str, Mapping[str, str]] = {
     "processes": {"riseml_lines": "session.sh"},
     "jax": {
@@ -70,94 +69,88 @@ _HELPERS: Mapping[str, Mapping[str, str]] = {
         "riseml_lines": "session.sh",
     },
 }
-# The lines run in bash if the image has it. `$0` is the run script, which `sh` has only read as an argument.
-_BASH = """\
-command -v bash > /dev/null && exec bash -c "$0" riseml "$@"
-exec sh -c "$0" riseml "$@"
-"""
-
-
-def volumes(names: Names) -> list[Any]:
-    """Return the volumes of all pods: claims, and folders that live as long as a pod."""
-    target = names.target
-    result: list[Any] = [
-        ExistingVolume(name="data", claim_name=target.data_claim),
-        ExistingVolume(name="output", claim_name=target.output_claim),
-    ]
-    if not names.origin.git_url:
-        result.append(ExistingVolume(name="store", claim_name=target.store_claim))
-    if has_code_volume(names):
-        result.append(EmptyDirVolume(name="code"))
-    result.append(EmptyDirVolume(name="riseml"))
-    result.append(EmptyDirVolume(name="shm", medium="Memory"))
-    if names.builds or names.search_inputs:
-        secret = target.buildkit_secret
-        result.append(SecretVolume(name="certificates", secret_name=secret))
-        if target.pull_secrets:
-            result.append(_login_volume(target.pull_secrets[0]))
-    return result
-
-
-def _login_volume(secret: str) -> SecretVolume:
-    return SecretVolume(
-        name="login",
-        secret_name=secret,
-        # A node, too, pulls without a login if the Secret does not exist.
-        optional=True,
-        items=[KeyToPath(key=".dockerconfigjson", path="config.json")],
-    )
 
 
 def arguments(
     lines: Sequence[str],
-    runner: str = "session",
+    name: str = "session",
     *,
     gang: bool = False,
     masks: bool = False,
     stops_early: bool = False,
     has_parameters: bool = False,
+    times_out: bool = False,
+    holds: bool = False,
+    has_gpus: bool = False,
 ) -> list[str]:
     """Return the `args` for the command `sh -c`: the run script, then the unchanged lines."""
     text = script(
-        runner,
+        name,
         gang=gang,
         masks=masks,
         stops_early=stops_early,
         has_parameters=has_parameters,
+        times_out=times_out,
+        holds=holds,
+        has_gpus=has_gpus,
     )
-    return [_BASH, text, *lines]
+    # It runs the script in bash if the image has it.
+    return [templating.read(templating.BASH), text, *lines]
 
 
 @cache
 def script(
-    runner: str = "session",
+    name: str = "session",
     *,
     gang: bool = False,
     masks: bool = False,
     stops_early: bool = False,
     has_parameters: bool = False,
+    times_out: bool = False,
+    holds: bool = False,
+    has_gpus: bool = False,
 ) -> str:
-    """Return the run script around the runner, which runs the lines.
+    """Return the run script around the script `name`, which runs the lines.
 
     In a gang, the jobs first wait for each other. With `masks`, the output of the job
     shows no secrets. With `stops_early`, a search may stop the lines. A job
-    that `has_parameters` records its end for TensorBoard's HPARAMS tab.
+    that `has_parameters` records its end for TensorBoard's HPARAMS tab. Lines of one that
+    `times_out` are stopped after some time. One that `holds`
+    waits after a failure until it is released. The use of GPUs is watched if it `has_gpus`.
     """
     # The run script reads other scripts from variables, because it has no files.
     helpers = "".join(
         _assigned(variable, templating.read(file))
-        for variable, file in _HELPERS.get(runner, {}).items()
+        for variable, file in _HELPERS.get(name, {}).items()
     )
-    session = _assigned("riseml_session", helpers + templating.read(f"{runner}.sh"))
+    session = _assigned("riseml_session", helpers + templating.read(f"{name}.sh"))
     meeting = templating.read("gang.sh") if gang else ""
     mask = _mask() if masks else ""
     early = _early() if stops_early else ""
     session_end = _session_end() if has_parameters else ""
+    # A hold waits with a function of the timeout.
+    timeout = templating.read("timeout.sh") if times_out or holds else ""
+    hold = templating.read("hold.sh") if holds else ""
+    idle = _idle() if has_gpus else ""
     # A shell reads a quoted text much faster than functions, and few jobs need these.
     stop = _assigned("riseml_stop_functions", templating.read("stop.sh"))
     workdir = templating.read("workdir.sh")
+    usage = templating.read("usage.sh") + templating.read("pod.sh")
     run = templating.read("run.sh")
-    return meeting + mask + session + stop + workdir + early + session_end + run
+    return (
+        meeting
+        + mask
+        + session
+        + stop
+        + workdir
+        + usage
+        + early
+        + session_end
+        + timeout
+        + hold
+        + idle
+        + run
+    )
 
 
 def _mask() -> str:
@@ -169,6 +162,11 @@ def _early() -> str:
     rungs = _assigned("riseml_rungs", templating.read("rungs.py"))
     watcher = _assigned("riseml_early_stop", templating.read("early_stop.py"))
     return rungs + watcher + templating.read("early.sh")
+
+
+def _idle() -> str:
+    program = templating.read("idle.py")
+    return _assigned("riseml_idle", program) + templating.read("idle.sh")
 
 
 def _session_end() -> str:
@@ -192,12 +190,20 @@ def checkout(names: Names) -> UserContainer:
         image=names.target.git_image,
         command=["sh", "-c"],
         args=[
-            templating.read("checkout.sh") + _WRITE_LIBRARY,
+            templating.read("checkout.sh")
+            + templating.read("original.sh")
+            + _WRITE_LIBRARY,
             "checkout",
             templating.read("riseml.py"),
         ],
         env=variables(
-            {**source(names), "CODE_DIR": code_folder(names), "RISEML_DIR": RISEML}
+            {
+                **source(names),
+                **original(names),
+                "RISEML_OPEN": "1",
+                "CODE_DIR": code_folder(names),
+                "RISEML_DIR": RISEML,
+            }
         ),
         volume_mounts=[*store_mounts(), *code],
     )
@@ -218,14 +224,16 @@ def fetched(names: Names, folder: str) -> list[Artifact]:
     ]
 
 
-def isolation(names: Names) -> dict[str, str] | None:
-    """Return the annotations of a pod that may not see all of a shared machine."""
+def annotations(resources: Resources, names: Names) -> dict[str, str] | None:
+    """Return what a shared machine has to know about a pod: what it may see, and which GPUs it needs."""
     plan = names.plan
-    annotations = {
+    flags = {
         labels.ISOLATE_NETWORK: plan.isolate_network,
         labels.ISOLATED: plan.isolated,
+        labels.ENFORCED: plan.enforces_resources,
     }
-    return {name: "true" for name, is_set in annotations.items() if is_set} or None
+    values = {name: "true" for name, is_set in flags.items() if is_set}
+    return {**values, **gpu_request.annotations(resources)} or None
 
 
 def code_folder(names: Names) -> str:
@@ -249,6 +257,16 @@ def source(names: Names) -> dict[str, str]:
     }
 
 
+def original(names: Names) -> dict[str, str]:
+    """Return the variables by which original.sh recognizes a copy of a Workflow.
+
+    A copy has the folders of the original, and another name.
+    """
+    if names.workflow is None:
+        return {}
+    return {"WORKFLOW": "{{workflow.name}}", "ORIGINAL": names.workflow}
+
+
 def store_mounts() -> list[VolumeMount]:
     """Return the mounts of a container that reads the store."""
     return [
@@ -268,10 +286,24 @@ def requirements(resources: Resources, names: Names) -> ResourceRequirements:
         "cpu": quantities.cores_text(resources.cpus),
         "memory": quantities.memory_text(resources.mem),
     }
-    limits = None
-    if resources.gpus:
-        limits = {names.target.gpu_resource: str(resources.gpus)}
+    limits = gpus.limits(resources, names.target)
     return ResourceRequirements.model_validate({"requests": requests, "limits": limits})
+
+
+def binding_requirements(resources: Resources, names: Names) -> ResourceRequirements:
+    """Return requests, and limits for what a job on this cluster may not exceed.
+
+    Jobs alone have them: the user chooses what they request.
+    """
+    required = requirements(resources, names)
+    limits = dict(required.limits or {})
+    requests = required.requests or {}
+    if names.target.limit_mem:
+        limits["memory"] = requests["memory"]
+    if names.target.limit_cpus:
+        limits["cpu"] = requests["cpu"]
+    required.limits = limits or None
+    return required
 
 
 def prefer(label: str, operator: str) -> Affinity:
@@ -285,6 +317,15 @@ def prefer(label: str, operator: str) -> Affinity:
             preferred_during_scheduling_ignored_during_execution=[term]
         )
     )
+
+
+def affinity(resources: Resources, names: Names) -> Affinity | None:
+    """Return the affinity of a job, None if it is that of all pods of the Workflow."""
+    base = together(names) if names.is_gang else prefer(labels.SYSTEM_NODE, "NotIn")
+    required = gpus.affinity(resources, names.target, base)
+    if required is base and not names.is_gang:
+        return None
+    return required
 
 
 def together(names: Names) -> Affinity:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from riseml import labels
 from riseml.compiler.text import parameter
+from riseml.compiler.unprintable import is_unprintable
 from riseml.errors import InvalidInputError
 from riseml.excerpts import excerpt
 
@@ -64,4 +65,4 @@ def _check(value: str) -> None:
 def _is_lost(char: str) -> bool:
     if char < " ":
         return char not in "\b\t\n\f\r"
-    return char == "\x7f" or (char > "\uffff" and not char.isprintable())
+    return char == "\x7f" or is_unprintable(char)

@@ -14,6 +14,7 @@ from riseml.compiler import quotes
 from riseml.compiler.names import Names
 from riseml.compiler.text import literal, reference, safe_reference
 from riseml.plan import ExperimentSet, Job, Origin, Resources, Target
+from riseml.quantities import memory_text
 
 _MEGABYTE = 1_000_000
 # Marks where a parameter's tag goes, until all other text is escaped.
@@ -111,11 +112,16 @@ def _job(job: Job) -> dict[str, Any]:
 
 
 def _resources(resources: Resources) -> dict[str, Any]:
-    return {
+    values: dict[str, Any] = {
         "cpus": _number(resources.cpus),
         "mem": _number(Decimal(resources.mem) / _MEGABYTE),
-        "gpus": resources.gpus,
+        "gpus": resources.gpu_number,
     }
+    if resources.gpu_mem:
+        values["gpu_mem"] = memory_text(resources.gpu_mem)
+    if resources.gpu_type:
+        values["gpu_type"] = resources.gpu_type
+    return values
 
 
 def _number(value: Decimal) -> int | float:

@@ -14,14 +14,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hera.workflows import Container, Parameter, RetryStrategy, Task
+from hera.workflows.container import Container
 from hera.workflows.models import ValueFrom, VolumeMount
+from hera.workflows.parameter import Parameter
+from hera.workflows.retry_strategy import RetryStrategy
+from hera.workflows.task import Task
 
 import riseml
 from riseml import labels, manifest
 from riseml.compiler import build, pod
 from riseml.compiler.names import Names
-from riseml.compiler.text import literal, reference
+from riseml.compiler.text import KILLED, literal, reference
 from riseml.distributions import space_to_data
 from riseml.plan import Experiment, Resources, Rounds
 from riseml.rounds.numbers import rounds_before
@@ -33,6 +36,7 @@ TRIALS = "trials"
 _ATTEMPTS = 3
 # What the job runs besides the function of the strategy, below the folder of this package.
 _MODULES = (
+    "dataclass.py",
     "distributions.py",
     "excerpts.py",
     "metric.py",
@@ -56,7 +60,7 @@ _MODULES = (
     "rounds/step.py",
     "rounds/trials.py",
 )
-_ALL = f"'{{{{workflow.annotations.{labels.KILLED}}}}}'"
+_ALL = f"'{KILLED}'"
 
 
 def count(names: Names) -> int:
@@ -133,7 +137,7 @@ def template(names: Names) -> Container:
         "RISEML_SEARCH": literal(json.dumps(_description(names))),
         "RISEML_ROUND": round_,
         "RISEML_RUN": names.number,
-        "RISEML_KILLED": f"{{{{workflow.annotations.{labels.KILLED}}}}}",
+        "RISEML_KILLED": KILLED,
         "RISEML_MODULES": literal(modules(_rounds(names).program)),
     }
     path = f"{pod.RISEML}/{TRIALS}"

@@ -7,8 +7,9 @@ the job from finding a node. The script of the daemon never ends by itself.
 
 from decimal import Decimal
 
-from hera.workflows import Container, Parameter
+from hera.workflows.container import Container
 from hera.workflows.models import ContainerPort, VolumeMount
+from hera.workflows.parameter import Parameter
 
 from riseml import labels, templating
 from riseml.compiler import pod

@@ -8,15 +8,19 @@ All faults are reported at once: a `ConfigError` holds a `Fault` with its positi
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+# Before any other import of `yaml`
+from riseml.schema import yaml_import  # noqa: F401
+
+# isort: split
 from yaml.nodes import Node
 
 from riseml.config import experiments, file
 from riseml.config.file import MAX_BYTES
 from riseml.config.legacy import modernize
 from riseml.config.train import TRAIN, TrainConfig
+from riseml.dataclass import dataclass
 from riseml.errors import ConfigError, Fault
 from riseml.excerpts import printable
 from riseml.schema.fields import Nullable, Record, Schema, Shorthand, Text, Value

@@ -56,6 +56,7 @@ def check(
     placeholders.warn_install(in_install, parameters, doc)
     pipelines.warn(_texts(entries, "run"), doc)
     _warn_sections(values, entries, sections, doc)
+    _warn_idle_timeout(values, entries, doc)
     if not _is_faulty(values, entries, "parameters"):
         _warn_search(values, entries, doc)
         used = [*placeholders.uses(in_run), *placeholders.uses(in_env)]
@@ -84,6 +85,17 @@ def _warn_sections(
     for key in sections:
         if key != values.get("framework"):
             doc.warn(entries[key][0], f"'{key}' has no effect without framework: {key}")
+
+
+def _warn_idle_timeout(values: Values, entries: Entries, doc: Document) -> None:
+    # A framework may have jobs with resources of their own.
+    if "idle_timeout" not in entries or "framework" in entries:
+        return
+    resources = values.get("resources", Resources())
+    if not _is_faulty(values, entries, "resources") and not resources.gpus:
+        doc.warn(
+            entries["idle_timeout"][0], "'idle_timeout' has no effect without gpus"
+        )
 
 
 def _warn_search(values: Values, entries: Entries, doc: Document) -> None:

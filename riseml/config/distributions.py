@@ -15,6 +15,7 @@ from yaml.nodes import MappingNode, Node, SequenceNode
 from riseml.config.numbers import Number, PositiveNumber, WholeNumber
 from riseml.distributions import CHOICE, FLOAT, INT, Distribution
 from riseml.excerpts import excerpt
+from riseml.quantities import number_text
 from riseml.schema import yaml_kinds
 from riseml.schema.fields import Boolean, Record, Schema, Text, Value
 from riseml.schema.yaml_document import Document, Entries
@@ -148,20 +149,15 @@ def _numbers(
 ) -> Distribution:
     return Distribution(
         kind,
-        low=_plain(bounds.low),
-        high=_plain(bounds.high),
+        low=number_text(bounds.low),
+        high=number_text(bounds.high),
         step=step,
         is_log=is_log,
     )
 
 
 def _step(step: tuple[Decimal, str] | None, default: str) -> str:
-    return default if step is None else _plain(step[0])
-
-
-def _plain(number: Decimal) -> str:
-    """Return a number without zeros that mean nothing."""
-    return f"{number.normalize():f}"
+    return default if step is None else number_text(step[0])
 
 
 def _check_step(

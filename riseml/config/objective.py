@@ -1,7 +1,6 @@
 """Metric of a search: which of the metrics in `results` decides, and whether small or large values are best."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import filterfalse
 from typing import Any
 
@@ -9,6 +8,7 @@ from yaml.nodes import MappingNode
 
 from riseml import search
 from riseml.config.strategy import SearchConfig
+from riseml.dataclass import replace
 from riseml.excerpts import excerpt
 from riseml.plan import Metric
 from riseml.schema.yaml_document import Document, Entries

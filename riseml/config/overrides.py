@@ -12,11 +12,11 @@ name the argument in place of FILE:LINE:COLUMN.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml.config import experiments
+from riseml.dataclass import dataclass
 from riseml.errors import ConfigError, Fault
 from riseml.excerpts import excerpt
 from riseml.schema import foreign_nodes

@@ -6,10 +6,10 @@ results: {loss: {mode: min, pattern: "train loss ([\\d.]+)"}}
 """
 
 import re
-from dataclasses import replace
 
 from yaml.nodes import Node
 
+from riseml.dataclass import replace
 from riseml.excerpts import excerpt
 from riseml.plan import Metric
 from riseml.schema.fields import (

@@ -4,13 +4,13 @@ search: grid
 search: {method: random, trials: 20}     the keys beside those of all strategies are those of its SECTION
 """
 
-from dataclasses import dataclass
 from typing import Any, Self
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from riseml import search
 from riseml.config.results import METRIC_NAME, MODE
+from riseml.dataclass import dataclass
 from riseml.schema.fields import Choice, PluginName, Record, Schema, Value, underscored
 from riseml.schema.yaml_document import Document
 from riseml.schema.yaml_kinds import MAP, STR

@@ -1,7 +1,6 @@
 """`train`: commands, image, resources, parameters and the framework of a project's experiments."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from yaml.nodes import MappingNode, Node
@@ -12,6 +11,7 @@ from riseml.config.experiments import Experiments
 from riseml.config.parameters import LISTED, Parameters
 from riseml.config.results import Results
 from riseml.config.strategy import Search, SearchConfig
+from riseml.dataclass import dataclass, field
 from riseml.distributions import Values
 from riseml.plan import Metric, Resources, Retries
 from riseml.schema.fields import (
@@ -38,7 +38,7 @@ _TAG = ":[0-9A-Za-z_][0-9A-Za-z_.-]{0,127}"
 _DIGEST = "@[A-Za-z0-9]+(?:[.+_-][A-Za-z0-9]+)*:[0-9a-fA-F]{32,}"
 _IMAGE = f"(?:(?:{_HOST}/)?{_WORD}(?:/{_WORD})*(?:{_TAG})?(?:{_DIGEST})?)?"
 # The causes that a Workflow's retry expressions can distinguish.
-_CAUSES = ("error", "oom", "preempted", "node-lost")
+_CAUSES = ("error", "oom", "preempted", "node-lost", "idle")
 _GANG_TIMEOUT_SECONDS = 600
 
 
@@ -50,6 +50,7 @@ class TrainConfig:
     parameters are texts as written, ranges expanded, or a distribution; without parameters
     there is a single experiment. A metric of the search is the first one of `results`.
     Listed `experiments` are that many, and each parameter has their values in their order.
+    `names_image` says whether the file has the key `image`.
     """
 
     run: tuple[str, ...]
@@ -65,12 +66,17 @@ class TrainConfig:
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     timeout: int | None = None
+    idle_timeout: int | None = None
+    hold_on_failure: int | None = None
     retries: Retries = field(default_factory=Retries)
     gang_timeout: int = _GANG_TIMEOUT_SECONDS
     build_files: tuple[str, ...] = ()
     results: tuple[Metric, ...] = ()
     isolate_network: bool = False
     isolated: bool = False
+    queue: str = ""
+    priority: str = ""
+    names_image: bool = False
 
 
 class _AsText(Text):
@@ -98,6 +104,12 @@ _PATH = Text(
     r"(?![/~])(?!(?:.*/)?\.\.(?:/|$))(?!.*\{\{)[^\0-\x1f\x7f-\x9f\u2028\u2029]+",
     "Write for example setup.py or requirements/base.txt.",
 )
+_OBJECT_NAME = Text(
+    "lower-case letters, digits, '-' and '.'",
+    "[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?",
+    "Write for example research; an administrator knows the names.",
+    most=63,
+)
 _FRAMEWORK = PluginName(
     frameworks.exists, frameworks.names, "Leave it out for anything else."
 )
@@ -109,7 +121,7 @@ _RETRIES = Shorthand(
         {
             "count": Integer(0).says("Number of attempts after the first."),
             "on": OneOrMany(Choice(*_CAUSES), unique=True).says(
-                "Causes of failure after which to retry; all by default."
+                "Causes of failure after which to retry; all but idle by default."
             ),
         },
         required={"count": "Write for example count: 3."},
@@ -152,9 +164,21 @@ _KEYS: dict[str, Value[Any]] = {
     "timeout": Duration().says(
         "Running time of one attempt of a job (90s, 10m, 1h30m, 2d); none by default."
     ),
+    "idle_timeout": Duration().says(
+        "Time after which a job is stopped whose GPUs are used less than 2 %; none by default."
+    ),
+    "hold_on_failure": Duration().says(
+        "Time for which a failed job keeps its container or processes, so that `riseml shell` gets in; none by default."
+    ),
     "retries": _RETRIES.says("Further attempts of a failed experiment; 0 by default."),
     "gang_timeout": Duration().says(
         "Time within which all jobs of an experiment must have started; 10m by default."
+    ),
+    "queue": _OBJECT_NAME.says(
+        "Queue of the cluster in which the jobs wait; on one machine it has no meaning."
+    ),
+    "priority": _OBJECT_NAME.says(
+        "Priority class of the cluster for the jobs; on one machine it has no meaning."
     ),
     "isolate_network": Boolean().says(
         "Whether each experiment has a network of its own on a laptop, as on a cluster."
@@ -204,7 +228,8 @@ def _make(**values: Any) -> TrainConfig:
     options = checks.options_of(values)
     config = {key: value for key, value in values.items() if key in _KEYS}
     resources = config.setdefault("resources", Resources())
-    if not config.get("image"):
+    config["names_image"] = bool(config.get("image"))
+    if not config["names_image"]:
         framework = frameworks.find(values.get("framework"))
         config["image"] = framework.image(options, resources)
     chosen = config.pop("search", None) or SearchConfig.default()

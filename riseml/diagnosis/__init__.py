@@ -9,11 +9,11 @@ failed programs have modules of their own: missing_files, missing_modules, used_
 functions are pure: evidence is plain data, and nothing is requested from a cluster.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
 from riseml import labels
-from riseml.diagnosis import capacity, ended, not_started, preparation
+from riseml.diagnosis import capacity, ended, gangs, not_started, preparation, quotas
 from riseml.diagnosis.evidence import Cause, Evidence, Explain, Subject
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
@@ -21,6 +21,7 @@ __all__ = ["Cause", "Evidence", "explain", "guilty", "running_builds"]
 
 _EXPLANATIONS: Mapping[str, Explain] = {
     **capacity.EXPLANATIONS,
+    **quotas.EXPLANATIONS,
     **preparation.EXPLANATIONS,
     **not_started.EXPLANATIONS,
     **ended.EXPLANATIONS,
@@ -34,6 +35,7 @@ _DECISIVE_STATES: Mapping[State, tuple[State, ...]] = {
     State.STARTING: (State.STARTING, State.PENDING),
     State.RUNNING: (State.RUNNING,),
 }
+_WAITING = frozenset({State.PENDING, State.STARTING})
 
 
 def explain(evidence: Evidence) -> list[Cause]:
@@ -101,14 +103,22 @@ def _decisive_job(run: SetStatus, experiment: ExperimentStatus) -> JobStatus | N
 
 
 def _unfinished_job(
-    jobs: Iterable[JobStatus], of_experiment: State
+    jobs: Sequence[JobStatus], of_experiment: State
 ) -> JobStatus | None:
-    """Return the job with a reason that decides the state of its experiment."""
+    """Return the job that decides the state of its experiment."""
+    states = _DECISIVE_STATES.get(of_experiment, ())
+    with_reason = _first_in(states, filter(attrgetter("reason"), jobs))
+    # A job that waits without a reason has a pod that says more than its experiment.
+    if with_reason is None and of_experiment in _WAITING:
+        return _first_in(states, jobs)
+    return with_reason
+
+
+def _first_in(states: Iterable[State], jobs: Iterable[JobStatus]) -> JobStatus | None:
     first: dict[State, JobStatus] = {}
-    for job in filter(attrgetter("reason"), jobs):
+    for job in jobs:
         first.setdefault(job.state, job)
-    decisive = map(first.get, _DECISIVE_STATES.get(of_experiment, ()))
-    return next(filter(None, decisive), None)
+    return next(filter(None, map(first.get, states)), None)
 
 
 def _experiment_of(run: SetStatus, job: JobStatus) -> ExperimentStatus | None:
@@ -125,7 +135,7 @@ def _explain(evidence: Evidence, subject: Subject) -> Cause:
     # A newer Argo may report reasons that have no explanation yet.
     default = ended.unknown_reason if has_ended else not_started.not_blocked
     function = _EXPLANATIONS.get(subject.reason, default)
-    return function(evidence, subject)
+    return gangs.with_waiting_peers(function(evidence, subject), subject)
 
 
 def _merged(causes: Iterable[Cause]) -> list[Cause]:

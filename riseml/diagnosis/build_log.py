@@ -1,6 +1,7 @@
 """The install step that a build is at, and what it wrote last, read from its log.
 
 ==> pip install torch                                        this machine writes the step
+==> pulling pytorch/pytorch:2.5                              or the image that it pulls
 #8 [3/5] RUN ["sh", "-c", "… "$0"", "pip install torch"]     BuildKit numbers instructions
 #8 3.171 Collecting torch                                    after so many seconds
 #9 pushing layers 0.1s done                                  after the last step
@@ -14,6 +15,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import filterfalse
 
+_PULL = re.compile(r"==> pulling (?P<image>\S+)$")
 _LOCAL_STEP = re.compile(r"==> (?P<step>.+)")
 # Each step has a folder of the context, which is named by its number.
 _INSTRUCTION = re.compile(
@@ -39,6 +41,9 @@ def current_step(lines: Sequence[str], install: Sequence[str]) -> str:
     for line in reversed(lines):
         if _EXPORT.match(line):
             return "the image is being pushed"
+        pull = _PULL.match(line)
+        if pull is not None:
+            return f"pulling {pull['image']}"
         step = _local_step(line, install) or _image_step(line, install)
         if step:
             return step
@@ -57,7 +62,9 @@ def last_output(lines: Sequence[str]) -> str:
         if _INSTRUCTION.match(line):
             return ""
     written = telling(lines)
-    return written[-1] if written else ""
+    if not written or _PULL.match(written[-1]):
+        return ""
+    return written[-1]
 
 
 def telling(lines: Iterable[str]) -> list[str]:

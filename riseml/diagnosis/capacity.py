@@ -1,21 +1,21 @@
-"""Explanations for jobs that wait for capacity: a quota, a node, a slot of their set."""
+"""Explanations for jobs that wait for capacity: a node, a slot of their set."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from riseml.diagnosis import node_taints
 from riseml.diagnosis.evidence import Cause, Evidence, Explain, Subject, cause
 from riseml.diagnosis.preparation import find_claim_problem
 from riseml.excerpts import counted
+from riseml.gpu_request import kind_text
+from riseml.gpus.gpu import IN_USE
 from riseml.plan import Resources
-from riseml.quantities import amount_of
-from riseml.status import State
+from riseml.quantities import noun_of, with_noun
+from riseml.status import ExperimentStatus, State
+from riseml.status.reasons import RELEASED
 
 # A longer list of running experiments hides the sentence around it.
 _MOST_NAMED = 5
-# The message of Kubernetes' admission control.
-_QUOTA = re.compile(
-    r"exceeded quota: (?P<name>[\w.-]+), requested: (?P<requested>.*?), used: (?P<used>.*?), limited: (?P<hard>.*)"
-)
 # The scheduler counts nodes by the reason why they cannot run the pod.
 _TALLY = re.compile(
     r"\d+/\d+ nodes are available: (?P<items>.*?)(?:\. (?:preemption|no new claims)|\.?$)"
@@ -24,6 +24,7 @@ _ITEM = re.compile(r"(?P<count>\d+) (?P<reason>.*)")
 # The first text that an item contains decides.
 _NODE_REASONS = {
     "volume": "that cannot reach a volume of the namespace",
+    "pod affinity": "other than that of your volumes",
     "affinity": "not among those that the cluster's settings choose",
     "selector": "not among those that the cluster's settings choose",
     "unschedulable": "closed by an administrator",
@@ -34,54 +35,6 @@ _SCARCE = {
     "ephemeral-storage": "disk space",
     "pods": "pod slots",
 }
-# Names of a quota's resources in the words of riseml.yml.
-_QUOTA_NAMES = {"cpu": "cpus", "memory": "mem", "count/pods": "pods"}
-_STARTS_LATER = (
-    "It starts by itself when other runs of yours end; `riseml status` lists them."
-)
-
-
-def quota(evidence: Evidence, subject: Subject) -> Cause:
-    """Explain QUOTA: the namespace's quota has no room."""
-    match = _QUOTA.search(subject.message)
-    if match is None:
-        explanation = "it is waiting for room in the quota"
-        return cause(subject, explanation, [subject.message], _STARTS_LATER)
-    requested = _amounts(match["requested"])
-    used = _amounts(match["used"])
-    limits = _amounts(match["hard"])
-    request = ", ".join(
-        _counted(amount, _quota_name(name)) for name, amount in requested.items()
-    )
-    raise_quota = (
-        "An administrator can raise the quota:"
-        f" `riseml user update --username {evidence.run.user} --gpus N`."
-    )
-    exceeded = [
-        limits[name]
-        for name, amount in requested.items()
-        if _exceeds(amount, limits.get(name, ""))
-    ]
-    if exceeded:
-        # Waiting does not help: the request alone is larger than the quota.
-        return cause(
-            subject,
-            f"it requests {request}, but the quota allows no more than {', '.join(exceeded)} at all",
-            [subject.message],
-            "Request less under `resources` in riseml.yml.",
-            raise_quota,
-        )
-    usage = ", ".join(
-        f"{_quota_name(name)} ({used.get(name, '?')} of {limits.get(name, '?')} in use)"
-        for name in requested
-    )
-    return cause(
-        subject,
-        f"it needs {request}, and the quota is used up: {usage}",
-        [subject.message],
-        _STARTS_LATER,
-        raise_quota,
-    )
 
 
 def unschedulable(evidence: Evidence, subject: Subject) -> Cause:
@@ -95,7 +48,8 @@ def unschedulable(evidence: Evidence, subject: Subject) -> Cause:
     explanation = "no node can run it"
     tally = _TALLY.search(text)
     if tally is not None:
-        reasons = "; ".join(map(_node_reason, tally["items"].split(", ")))
+        items = tally["items"].split(", ")
+        reasons = "; ".join(_node_reason(item, subject) for item in items)
         explanation = f"{explanation}: {reasons}"
     # The scheduler's event repeats the message of the pod.
     warnings = [line for line in evidence.warnings(subject.node) if text not in line]
@@ -105,12 +59,13 @@ def unschedulable(evidence: Evidence, subject: Subject) -> Cause:
 def concurrency(evidence: Evidence, subject: Subject) -> Cause:
     """Explain CONCURRENCY: other experiments of the set occupy all slots."""
     running = [
-        experiment.id
-        for experiment in evidence.run.experiments
-        if experiment.state is not State.CREATED and not experiment.state.is_terminal
+        experiment.id for experiment in filter(_is_active, evidence.run.experiments)
     ]
-    limit = evidence.run.concurrency or 1
-    explanation = f"its set runs {_counted(str(limit), 'experiments')} at a time"
+    limit = evidence.run.concurrency
+    has_room = limit is None or len(running) < limit
+    if evidence.has_cluster and has_room:
+        return _limited_by_argo(subject, running, limit)
+    explanation = f"its set runs {with_noun(str(limit or 1), 'experiments')} at a time"
     if running:
         explanation += f", now {counted(running, _MOST_NAMED)}"
     return cause(
@@ -121,28 +76,60 @@ def concurrency(evidence: Evidence, subject: Subject) -> Cause:
     )
 
 
-def _machine_full(subject: Subject, text: str) -> Cause:
+def _is_active(experiment: ExperimentStatus) -> bool:
+    has_begun = experiment.state is not State.CREATED
+    return has_begun and not experiment.state.is_terminal
+
+
+def _limited_by_argo(
+    subject: Subject, running: Sequence[str], limit: int | None
+) -> Cause:
+    most = "all" if limit is None else str(limit)
+    lines = [f"running now: {counted(running, _MOST_NAMED)}"] if running else []
     return cause(
         subject,
-        text,
-        [],
-        "It starts by itself when other jobs end; `riseml status` lists them.",
+        f"Argo has not started it yet, although its set may run {with_noun(most, 'experiments')} at a time",
+        [subject.message, *lines],
+        "It usually starts within seconds, or else when others of its set end.",
+        "An administrator may have set `parallelism` in the workflow defaults of Argo's controller.",
     )
 
 
-def _node_reason(item: str) -> str:
+def released(_: Evidence, subject: Subject) -> Cause:
+    """Explain RELEASED: a gang that got only some of its resources gave them back."""
+    return cause(
+        subject,
+        "only some jobs of its experiment got resources within its `gang_timeout`, so they gave them back for others",
+        [subject.message.removeprefix(RELEASED)],
+        "They start again by themselves when there is room for all of them, and no wait fails the run.",
+        "Jobs that all fit start sooner: request less under `resources` in riseml.yml.",
+    )
+
+
+def _machine_full(subject: Subject, text: str) -> Cause:
+    advice = "It starts by itself when other jobs end; `riseml status` lists them."
+    if IN_USE in text:
+        advice = (
+            "It starts by itself when a GPU is free. After `riseml config set gpus.shared_with_others true`,"
+            " new runs also get GPUs that others use."
+        )
+    return cause(subject, text, [], advice)
+
+
+def _node_reason(item: str, subject: Subject) -> str:
     """Return one item of the scheduler's tally in plain words."""
     match = _ITEM.fullmatch(item.strip())
     if match is None:
         return item.strip()
-    nodes, reason = _counted(match["count"], "nodes"), match["reason"]
+    nodes, reason = with_noun(match["count"], "nodes"), match["reason"]
     if reason.startswith("Insufficient "):
         resource = reason.removeprefix("Insufficient ")
-        return f"{nodes} without enough free {_scarce_name(resource)}"
-    if "untolerated taint" in reason:
-        taint = reason.partition("taint")[2].removeprefix("(s)").strip(" {}")
-        suffix = f" (taint {taint})" if taint else ""
-        return f"{nodes} reserved for other pods{suffix}"
+        return f"{nodes} without enough free {noun_of(resource, _SCARCE)}"
+    taint = node_taints.described(reason)
+    if taint:
+        return f"{nodes} {taint}"
+    if "affinity/selector" in reason and _gpu_kind(subject):
+        return f"{nodes} without the GPU that it requests: {_gpu_kind(subject)}"
     for text, description in _NODE_REASONS.items():
         if text in reason:
             return f"{nodes} {description}"
@@ -160,53 +147,30 @@ def _node_advice(subject: Subject, text: str) -> Iterator[str]:
             "Otherwise it starts by itself when other jobs end;"
             " administrators see what is free with `riseml system info`."
         )
-    if "taint" in text or "affinity" in text or "selector" in text:
+    if "affinity/selector" in text and _gpu_kind(subject):
         yield (
-            "An administrator sets node selectors and tolerations in values.yml:"
-            " `riseml system upgrade -f values.yml`."
+            "If no node has such a GPU, it never starts: change gpu_type or gpu_mem under `resources`."
+            " Administrators see all GPUs with `riseml system info -g`."
         )
+        return
+    advice = node_taints.advice(text)
+    if advice:
+        yield advice
+    elif "affinity" in text or "selector" in text:
+        yield node_taints.SETTINGS_ADVICE
 
 
-def _amounts(text: str) -> dict[str, str]:
-    """Return the amounts of "requests.cpu=2,pods=1" by name."""
-    amounts = {}
-    for pair in text.split(","):
-        name, separator, amount = pair.partition("=")
-        if separator:
-            amounts[name] = amount
-    return amounts
-
-
-def _exceeds(amount: str, limit: str) -> bool:
-    number, most = amount_of(amount), amount_of(limit)
-    if number is None or most is None:
-        return False
-    return number > most
-
-
-def _counted(amount: str, plural: str) -> str:
-    noun = plural.removesuffix("s") if amount == "1" else plural
-    return f"{amount} {noun}"
-
-
-def _quota_name(resource: str) -> str:
-    name = resource.removeprefix("requests.").removeprefix("limits.")
-    return _QUOTA_NAMES.get(name) or _gpu_or(name)
-
-
-def _scarce_name(resource: str) -> str:
-    return _SCARCE.get(resource) or _gpu_or(resource)
-
-
-def _gpu_or(resource: str) -> str:
-    # GPUs have their vendor's name: nvidia.com/gpu.
-    return "gpus" if "gpu" in resource else resource
+def _gpu_kind(subject: Subject) -> str:
+    """Return which GPUs a job requests beside their number, "" if it takes any."""
+    if subject.resources is None:
+        return ""
+    return kind_text(subject.resources)
 
 
 def _request(resources: Resources) -> str:
     request = f"{resources.cpus:f} cpus, {resources.mem // 1_000_000} MB"
     if resources.gpus:
-        request += f", {resources.gpus} gpus"
+        request += f", {resources.gpus} gpus {kind_text(resources)}".rstrip()
     return request
 
 
@@ -229,8 +193,8 @@ def search(evidence: Evidence, subject: Subject) -> Cause:
 
 
 EXPLANATIONS: Mapping[str, Explain] = {
-    "QUOTA": quota,
     "UNSCHEDULABLE": unschedulable,
     "CONCURRENCY": concurrency,
+    "RELEASED": released,
     "SEARCH": search,
 }

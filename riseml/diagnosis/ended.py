@@ -3,13 +3,20 @@
 import re
 from collections.abc import Mapping
 
+from riseml.dataclass import replace
 from riseml.diagnosis import (
+    admission,
+    gangs,
+    memory_limits,
     missing_build_files,
     missing_files,
     missing_modules,
+    output_archive,
+    removals,
     used_ports,
 )
 from riseml.diagnosis.evidence import (
+    LOG_LINES,
     Cause,
     Evidence,
     Explain,
@@ -20,20 +27,11 @@ from riseml.diagnosis.evidence import (
 )
 from riseml.plan import Resources
 from riseml.status import State
+from riseml.status.kills import STOPPED_WITH_ARGO
 
-# Enough for the end of a traceback; `riseml logs` shows the full log.
-_LOG_LINES = 6
 _NOT_EXECUTABLE = 126
-_RETRY_ADVICE = (
-    "`retries: {count: 2, on: [preempted]}` in riseml.yml restarts such experiments."
-)
+_NOT_FOUND = 127
 _DOCTOR_ADVICE = "Train again; `riseml doctor` checks for possible causes."
-_RIGHTS = re.compile(
-    r"workflowtaskresults|is forbidden: User \"system:serviceaccount:\S+\" cannot"
-)
-_POLICY = re.compile(
-    r"violates PodSecurity|ValidatingAdmissionPolicy|admission webhook .* denied"
-)
 # BuildKit draws an excerpt of the Dockerfile around a failure, below the real error.
 _BUILDKIT_FRAME = re.compile(r"\s*(\d+ \||-{3,}$|Dockerfile:|error: failed to solve)")
 # A shell reports death by a signal as 128 plus the signal's number.
@@ -47,22 +45,21 @@ _SIGNALS = {
 
 def error(evidence: Evidence, subject: Subject) -> Cause:
     """Explain ERROR: a line of `run`, or the build of the image, failed."""
-    precise = _precise(evidence, subject)
+    precise = removals.preemption(evidence, subject) or _precise(evidence, subject)
     if precise is not None:
         return precise
     message = subject.message
     # The explanation already says "exit code 1".
     lines = [] if message.startswith("exit code ") else [message]
     if subject.id.endswith(".build"):
-        explanation = f"the environment could not be installed: {message}"
-        if evidence.has_cluster:
-            explanation = f"the image could not be built: {message}"
-        lines += _build_error(evidence, subject)
+        explanation = f"{_failed_build(evidence)}: {message}"
+        # Its log ends with the same message.
+        lines = list(dict.fromkeys([*lines, *_build_error(evidence, subject)]))
     else:
         code = subject.exit_code
         explanation = f"a line of `run` ended with exit code {code}"
         explanation = _SIGNALS.get(code or 0, explanation)
-        lines += _last_lines(evidence, subject)
+        lines += evidence.log_end(subject.job)
     if subject.exit_code is None:
         return cause(subject, explanation, lines)
     return cause(
@@ -89,13 +86,25 @@ def command(evidence: Evidence, subject: Subject) -> Cause:
     return cause(
         subject,
         explanation,
-        [*_last_lines(evidence, subject), subject.message],
+        [*evidence.log_end(subject.job), subject.message],
         f"Check that {location} contains it, or add it with `install` in riseml.yml.",
     )
 
 
+def held(evidence: Evidence, subject: Subject) -> Cause:
+    """Explain HELD: the job has failed, and is kept."""
+    failed = replace(subject, state=State.FAILED, reason="ERROR")
+    is_command = subject.exit_code in (_NOT_EXECUTABLE, _NOT_FOUND)
+    failure = command(evidence, failed) if is_command else error(evidence, failed)
+    advice = f"It is held: `riseml shell {subject.id}` gets in, `riseml release {subject.id}` releases it."
+    return replace(failure, fix=(*failure.fix, advice))
+
+
 def out_of_memory(evidence: Evidence, subject: Subject) -> Cause:
     """Explain OOM: the job needed more memory than it may use."""
+    at_limit = memory_limits.at_limit(evidence, subject)
+    if at_limit is not None:
+        return at_limit
     # A container without a limit may use all memory of its node.
     limit = _memory_limit(evidence.pod_of(subject.node))
     available = "its node had"
@@ -105,7 +114,7 @@ def out_of_memory(evidence: Evidence, subject: Subject) -> Cause:
     return cause(
         subject,
         f"it ran out of memory: it needed more than {available}",
-        [*_last_lines(evidence, subject), subject.message],
+        [*evidence.log_end(subject.job), subject.message],
         f"{request}Request more with `mem` under `resources` in riseml.yml, or use less (a smaller batch).",
     )
 
@@ -115,8 +124,26 @@ def timeout(evidence: Evidence, subject: Subject) -> Cause:
     return cause(
         subject,
         "it ran longer than its `timeout`",
-        [subject.message, *_last_lines(evidence, subject)],
+        [subject.message, *evidence.log_end(subject.job)],
         "Raise `timeout` in riseml.yml. After SIGTERM, a job has 30 seconds to save a checkpoint.",
+    )
+
+
+def idle(evidence: Evidence, subject: Subject) -> Cause:
+    """Explain IDLE: the job does not use its GPUs, or has not for its `idle_timeout`."""
+    if subject.state is State.RUNNING:
+        return cause(
+            subject,
+            "it runs, but its processes use less than 2 % of its GPUs",
+            [subject.message, *evidence.log_end(subject.job)],
+            "It may load data, or hang. `riseml kill` ends it, and `idle_timeout` in riseml.yml does so after a time.",
+        )
+    return cause(
+        subject,
+        "it was stopped because its processes had not used its GPUs for its `idle_timeout`",
+        [subject.message, *evidence.log_end(subject.job)],
+        "If it was still needed, raise `idle_timeout` in riseml.yml. If it loads data for long, do that in a job"
+        " without GPUs. If it hung, `retries: {count: 1, on: idle}` starts it once more.",
     )
 
 
@@ -130,54 +157,21 @@ def unscheduled(evidence: Evidence, subject: Subject) -> Cause:
     )
 
 
-def gang(evidence: Evidence, subject: Subject) -> Cause:
-    """Explain GANG: other jobs of the experiment did not arrive."""
-    return cause(
-        subject,
-        "it timed out waiting for the other jobs of its experiment",
-        [subject.message, *_last_lines(evidence, subject)],
-        "`riseml status` shows which jobs have not started; `gang_timeout` in riseml.yml sets how long a job waits.",
-    )
-
-
-def evicted(evidence: Evidence, subject: Subject) -> Cause:
-    """Explain EVICTED: the node ran short of a resource."""
-    return cause(
-        subject,
-        "it was taken off its node, because the node ran short of memory or disk space",
-        [subject.message, *evidence.warnings(subject.node)],
-        "Request as much `mem` as it uses: jobs that use more than they request are evicted first.",
-        _RETRY_ADVICE,
-    )
-
-
 def platform(evidence: Evidence, subject: Subject) -> Cause:
     """Explain PLATFORM: the cluster is at fault, not the job."""
-    message = subject.message
-    if _RIGHTS.search(message):
-        return cause(
-            subject,
-            "Argo's executor lacks rights in the namespace",
-            [message],
-            f"An administrator can restore them: `riseml user update --username {evidence.run.user}`.",
-            "`riseml doctor` shows which rights are missing.",
-            kind="RIGHTS",
-        )
-    if _POLICY.search(message):
-        return cause(
-            subject,
-            "the cluster's rules for pods reject it",
-            [message],
-            "The text above names the rule, for an administrator. RiseML's own pods comply with the level `baseline`.",
-            kind="POLICY",
-        )
+    refusal = admission.refusal(evidence, subject)
+    if refusal is not None:
+        return refusal
+    not_saved = output_archive.failure(evidence, subject)
+    if not_saved is not None:
+        return not_saved
     return cause(
         subject,
         "it failed because of its surroundings, not because of its code",
         [
-            message,
+            subject.message,
             *evidence.warnings(subject.node),
-            *_last_lines(evidence, subject),
+            *evidence.log_end(subject.job),
         ],
         _DOCTOR_ADVICE,
     )
@@ -211,20 +205,26 @@ def _precise(evidence: Evidence, subject: Subject) -> Cause | None:
     if subject.id.endswith(".build"):
         return missing_build_files.missing_build_file(evidence, subject)
     return (
-        missing_modules.module_conflict(evidence, subject)
+        memory_limits.at_limit(evidence, subject)
+        or missing_modules.module_conflict(evidence, subject)
         or missing_files.missing_file(evidence, subject)
         or used_ports.port_conflict(evidence, subject)
     )
 
 
-def _last_lines(evidence: Evidence, subject: Subject) -> tuple[str, ...]:
-    return evidence.log(subject.job)[-_LOG_LINES:]
+def _failed_build(evidence: Evidence) -> str:
+    """Return what a build that has failed was about."""
+    if evidence.builds_image and not evidence.run.install:
+        return "the image could not be pulled"
+    if evidence.has_cluster or evidence.builds_image:
+        return "the image could not be built"
+    return "the environment could not be installed"
 
 
 def _build_error(evidence: Evidence, subject: Subject) -> list[str]:
     log = evidence.log(subject.job)
     lines = [line for line in log if not _BUILDKIT_FRAME.match(line)]
-    return lines[-_LOG_LINES:]
+    return lines[-LOG_LINES:]
 
 
 def _memory_limit(pod: Object | None) -> str:
@@ -244,8 +244,27 @@ def _memory_request(resources: Resources | None) -> str:
     return f"It requests {resources.mem // 1_000_000} MB. "
 
 
+def lost(evidence: Evidence, subject: Subject) -> Cause:
+    """Explain LOST: the Workflow was deleted before anybody had read how it ended."""
+    run = evidence.run.id
+    return cause(
+        subject,
+        "its Workflow was deleted, with kubectl or argo, before its end was recorded",
+        evidence.log_end(subject.job),
+        f"Logs, results and output still exist: `riseml logs {run}`, `riseml ls`.",
+        f"`riseml rerun {run}` runs it again, `riseml delete {run}` removes what is left.",
+    )
+
+
 def killed(evidence: Evidence, subject: Subject) -> Cause:
     """Explain KILLED: a user stopped it."""
+    if subject.message.startswith(STOPPED_WITH_ARGO):
+        return cause(
+            subject,
+            f"it was {subject.message}, not with RiseML",
+            (),
+            f"`riseml retry {evidence.run.id}` repeats what has not finished.",
+        )
     explanation = "stopped by `riseml kill`"
     if evidence.has_cluster:
         explanation += ": you, or somebody with your key, killed it"
@@ -254,11 +273,13 @@ def killed(evidence: Evidence, subject: Subject) -> Cause:
 
 EXPLANATIONS: Mapping[str, Explain] = {
     "ERROR": error,
+    "HELD": held,
     "COMMAND": command,
     "OOM": out_of_memory,
     "TIMEOUT": timeout,
+    "IDLE": idle,
     "UNSCHEDULED": unscheduled,
-    "GANG": gang,
+    "GANG": gangs.gang,
     "CHECKOUT": from_message(
         "it could not get its code from the store",
         "Check the store with `riseml doctor`, then train again.",
@@ -266,18 +287,12 @@ EXPLANATIONS: Mapping[str, Explain] = {
     "SIDECAR": from_message(
         "a container beside the job failed, not the job itself", _DOCTOR_ADVICE
     ),
-    "EVICTED": evicted,
-    "PREEMPTED": from_message(
-        "it was preempted by something more important", _RETRY_ADVICE
-    ),
-    "DELETED": from_message(
-        "somebody deleted its pod: an administrator, or the cluster while draining a node",
-        _RETRY_ADVICE,
-    ),
+    **removals.EXPLANATIONS,
     "PLATFORM": platform,
     "KILLED": killed,
     "PEER": peer,
     "STOPPED": from_message("it serves the other jobs, and stopped when they ended"),
+    "LOST": lost,
     "EARLY": from_message(
         "its search stopped it early, since other experiments were better",
         "A larger min_resource under search gives experiments more time.",

@@ -1,26 +1,26 @@
 """Evidence about a run, and the causes that explanations derive from it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from itertools import filterfalse
+from operator import methodcaller
 from typing import Any, Self
 
-from riseml import labels
+from riseml import events, labels
+from riseml.dataclass import dataclass, field, replace
+from riseml.job_python import Interpreter
 from riseml.plan import Resources
+from riseml.settings import PROCESS
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
 Object = Mapping[str, Any]
 
+PREEMPTED = "Preempted"
+"""Reason of the scheduler's event about a pod that it preempts."""
+
 # Repeated warnings about one pod would otherwise bury the first ones.
 _MOST_WARNINGS = 8
-_NODE_ID = "workflows.argoproj.io/node-id"
-
-
-@dataclass(frozen=True)
-class Interpreter:
-    """The Python that a job's commands find: its path, and its version such as 3.12.1."""
-
-    path: str
-    version: str
+LOG_LINES = 6
+"""Enough for the end of a traceback; `riseml logs` shows the full log."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,19 @@ class Holder:
 
 
 @dataclass(frozen=True)
+class MemoryLimit:
+    """The memory limit at which a job failed, in bytes, and the most that it used at once.
+
+    The limit of a group holds for all processes of the job together, another one for
+    each of them. `peak` is None if it is not known.
+    """
+
+    limit: int
+    is_group: bool
+    peak: int | None = None
+
+
+@dataclass(frozen=True)
 class Surroundings:
     """Facts about what the log of a failed job complains about.
 
@@ -40,7 +53,7 @@ class Surroundings:
     volume, and in folders above the project's. `new_files` are missing paths that the
     project's folder has now. `code` holds the files of the run's revision, and `own_code`
     the folders with Python code that the snapshot left out. `holders` maps jobs to who
-    held their port.
+    held their port, and `memory_limits` to the limits at which they failed.
     """
 
     data_files: Mapping[str, str] = field(default_factory=dict)
@@ -50,6 +63,7 @@ class Surroundings:
     own_code: frozenset[str] = frozenset()
     python: Interpreter | None = None
     holders: Mapping[str, Holder | None] = field(default_factory=dict)
+    memory_limits: Mapping[str, MemoryLimit | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,11 @@ class Evidence:
     surroundings: Surroundings = field(default_factory=Surroundings)
 
     @property
+    def builds_image(self) -> bool:
+        """Whether install steps make an image on one machine, and no environment."""
+        return self.run.runner not in ("", PROCESS)
+
+    @property
     def recreate_advice(self) -> str:
         """The advice for an object that the user's namespace lacks."""
         return f"An administrator can recreate it: `riseml user update --username {self.run.user}`."
@@ -81,7 +100,7 @@ class Evidence:
     def pod_of(self, node: str) -> Object | None:
         """Return the pod of a node of the Workflow, or None."""
         for pod in self.pods:
-            if pod["metadata"].get("annotations", {}).get(_NODE_ID) == node:
+            if pod["metadata"].get("annotations", {}).get(labels.NODE_ID) == node:
                 return pod
         return None
 
@@ -92,27 +111,44 @@ class Evidence:
             return []
         pod_name = pod["metadata"]["name"]
         texts = []
-        for event in sorted(self.events, key=_event_time, reverse=True):
+        for event in sorted(self.events, key=events.time_of, reverse=True):
             is_about_pod = event.get("involvedObject", {}).get("name") == pod_name
             if is_about_pod and event.get("type") == "Warning":
-                texts.append(
-                    f"{event.get('reason', '')}: {one_line(event.get('message'))}"
-                )
+                texts.append(events.line_of(event))
         # Kubernetes repeats a warning with each retry.
         return list(dict.fromkeys(texts))[:_MOST_WARNINGS]
+
+    def preemptions(self, node: str) -> list[str]:
+        """Return what the scheduler wrote when it preempted the pod of a node.
+
+        That pod may be gone. Its name ends as the id of the node does.
+        """
+        _, _, ending = node.rpartition("-")
+        texts = []
+        for event in self.events:
+            name = str(event.get("involvedObject", {}).get("name", ""))
+            is_about_pod = ending and name.endswith(f"-{ending}")
+            if event.get("reason") == PREEMPTED and is_about_pod:
+                texts.append(events.line_of(event))
+        return texts
 
     def log(self, job: str) -> tuple[str, ...]:
         """Return the last lines that a job wrote, without blank ones and lines between attempts."""
         lines = self.logs.get(job, ())
-        return tuple(
-            line
-            for line in lines
-            if line.strip() and not line.startswith(_BETWEEN_ATTEMPTS)
-        )
+        is_of_run_script = methodcaller("startswith", _OF_RUN_SCRIPT)
+        return tuple(filterfalse(is_of_run_script, filter(str.strip, lines)))
+
+    def log_end(self, job: str) -> tuple[str, ...]:
+        """Return the last few of these lines."""
+        return self.log(job)[-LOG_LINES:]
 
 
-# run.sh writes it.
-_BETWEEN_ATTEMPTS = "riseml: attempt "
+# The run script writes these lines between attempts, and around a hold.
+_OF_RUN_SCRIPT = (
+    "riseml: attempt ",
+    "riseml: failed with exit code ",
+    "riseml: the hold has ended",
+)
 
 
 @dataclass(frozen=True)
@@ -129,6 +165,11 @@ class Subject:
     job: str = ""
     experiment: ExperimentStatus | None = None
     attempts: tuple[JobStatus, ...] = ()
+
+    @property
+    def experiment_jobs(self) -> Sequence[JobStatus]:
+        """The jobs of the experiment, none for a job of no experiment."""
+        return self.experiment.jobs if self.experiment else ()
 
     @property
     def is_running_build(self) -> bool:
@@ -248,7 +289,3 @@ def one_line(text: object) -> str:
 def _indentation(text: str) -> str:
     """Return the blanks before a line, which belong to the traceback of a program."""
     return " " * (len(text) - len(text.lstrip(" ")))
-
-
-def _event_time(event: Object) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or "")

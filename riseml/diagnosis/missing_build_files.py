@@ -3,9 +3,8 @@
 import re
 
 from riseml.diagnosis import missing_files
-from riseml.diagnosis.evidence import Cause, Evidence, Subject, cause
+from riseml.diagnosis.evidence import LOG_LINES, Cause, Evidence, Subject, cause
 
-_LOG_LINES = 6
 # A file name or a path below the project's folder, but not a word of the message.
 _PROJECT_PATH = re.compile(r"(?!/|\.\./|-)[^\s'\"]*(?:\.[A-Za-z]\w*|/[^\s'\"]+)")
 # Without mounts, install steps run in a folder of the environment.
@@ -19,7 +18,7 @@ def missing_build_file(evidence: Evidence, subject: Subject) -> Cause | None:
     paths = list(filter(_PROJECT_PATH.fullmatch, texts))
     if not paths:
         return None
-    quoted = [subject.message, *lines[-_LOG_LINES:]]
+    quoted = [subject.message, *lines[-LOG_LINES:]]
     match = missing_files.excluded_match(evidence.run.excluded, paths)
     if match is not None:
         return cause(

@@ -12,12 +12,11 @@ from itertools import chain
 from typing import NamedTuple
 
 from riseml.diagnosis import log_errors
-from riseml.diagnosis.evidence import Cause, Evidence, Subject, cause
+from riseml.diagnosis.evidence import LOG_LINES, Cause, Evidence, Subject, cause
 
 COPIED = "riseml cp"
 """What excludes a file that `riseml cp` wrote into the project."""
 
-_LOG_LINES = 6
 # The dynamic linker misses libraries, and Python modules, which are not files of a project.
 _COMPLAINT = re.compile(
     r"^(?!.*(?:shared object file|No module named)).*"
@@ -69,7 +68,7 @@ def missing_file(evidence: Evidence, subject: Subject) -> Cause | None:
     lines = evidence.log(subject.job)
     paths = missing_paths(lines)
     match = excluded_match(evidence.run.excluded, paths)
-    quoted = lines[-_LOG_LINES:]
+    quoted = lines[-LOG_LINES:]
     if match is not None:
         return _excluded(evidence, subject, match, quoted)
     facts = evidence.surroundings

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 
 from riseml.diagnosis import log_errors
-from riseml.diagnosis.evidence import Cause, Evidence, Subject, cause
+from riseml.diagnosis.evidence import LOG_LINES, Cause, Evidence, Subject, cause
 from riseml.diagnosis.missing_files import bring_advice
 
-_LOG_LINES = 6
 _COMPLAINT = re.compile(
     r"No module named ['\"]?(?P<module>[A-Za-z_][\w.]*)", re.IGNORECASE
 )
@@ -80,7 +79,7 @@ def module_conflict(evidence: Evidence, subject: Subject) -> Cause | None:
     module = missing_module(lines)
     if not module:
         return None
-    quoted = lines[-_LOG_LINES:]
+    quoted = lines[-LOG_LINES:]
     left_out = _left_out(evidence, module)
     if left_out is not None:
         entry, source = left_out

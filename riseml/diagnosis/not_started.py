@@ -1,41 +1,22 @@
 """Explanations for jobs that wait for something else than capacity or their pod."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from riseml import labels
-from riseml.diagnosis import build_log
+from riseml.diagnosis import build_log, locks, unplaced
 from riseml.diagnosis.evidence import (
     Cause,
     Evidence,
     Explain,
-    Object,
     Subject,
     cause,
     from_message,
 )
-from riseml.status import State
+from riseml.status import State, suspension
 
 _RETRY_ADVICE = "`retries: {count: 2, on: [node-lost, preempted]}` in riseml.yml restarts such experiments."
 # The log of a running job is context here, not evidence of a failure.
 _LAST_LINES = 3
-
-
-def lock(evidence: Evidence, subject: Subject) -> Cause:
-    """Explain LOCK: another run builds the same image, or holds the lock."""
-    holders = []
-    for document in evidence.documents:
-        holders += [f"held by {holder}" for holder in _holders(document)]
-    # Builds of the same image exclude each other with a mutex of this name.
-    is_build = "riseml-build" in subject.message or "build" in subject.id
-    explanation = "it is waiting for a lock"
-    if is_build:
-        explanation = "the same image is being built for another run"
-    return cause(
-        subject,
-        explanation,
-        [subject.message, *holders],
-        "It continues by itself when the lock is released.",
-    )
 
 
 def build(evidence: Evidence, subject: Subject) -> Cause:
@@ -57,10 +38,14 @@ def building(evidence: Evidence, subject: Subject) -> Cause:
     """Explain a build that is at work."""
     lines = evidence.log(subject.job)
     explanation = "the environment is being installed"
-    if evidence.has_cluster:
+    is_search = subject.job.endswith(".build-search")
+    has_image = evidence.builds_image and not is_search
+    if evidence.has_cluster or has_image:
         explanation = "the image is being built"
+    if has_image and not evidence.run.install:
+        explanation = "the image is not here yet"
     steps = evidence.run.install
-    if subject.job.endswith(".build-search"):
+    if is_search:
         explanation = f"{explanation} in which its search chooses parameters"
         steps = ()
     step = build_log.current_step(lines, steps)
@@ -84,13 +69,54 @@ def retry(evidence: Evidence, subject: Subject) -> Cause:
     )
 
 
+def suspended(evidence: Evidence, subject: Subject) -> Cause:
+    """Explain SUSPENDED: somebody has told Argo to start nothing more."""
+    # The advice says the rest of the message.
+    commands = map(suspension.resume_command, evidence.documents)
+    return cause(
+        subject,
+        "somebody has suspended its run with Argo, so nothing more of it starts",
+        (),
+        *[f"`{command}` continues it." for command in commands],
+        f"`riseml kill {evidence.run.id}` ends it instead.",
+    )
+
+
+def controller(evidence: Evidence, subject: Subject) -> Cause:
+    """Explain CONTROLLER: Argo does nothing about the Workflow."""
+    instance = _instance_id(evidence)
+    explanation = "no Argo controller is processing this workflow"
+    advice = "It resumes as soon as a controller watches this namespace."
+    if instance:
+        explanation = f"{explanation}, which has the instance id {instance}"
+        advice = (
+            "It resumes as soon as a controller with this instance id watches this namespace. If the cluster's Argo has"
+            " another one, an administrator sets it: `argo: {instanceId: ID}` in values.yml."
+        )
+    return cause(
+        subject,
+        explanation,
+        [subject.message or evidence.run.message],
+        advice,
+        "`riseml doctor` checks for one; an administrator can look at the Deployment workflow-controller.",
+    )
+
+
+def _instance_id(evidence: Evidence) -> str:
+    for document in evidence.documents:
+        tags = document["metadata"].get("labels", {})
+        return str(tags.get(labels.INSTANCE, ""))
+    return ""
+
+
 def node_lost(evidence: Evidence, subject: Subject) -> Cause:
     """Explain NODE_LOST: the node does not respond, or the machine was restarted."""
     if not evidence.has_cluster:
         explanation = "the machine was restarted while it ran"
         return cause(subject, explanation, [subject.message], _RETRY_ADVICE)
     if subject.state.is_terminal:
-        return cause(subject, "its node was lost", [subject.message], _RETRY_ADVICE)
+        lines = [subject.message, *evidence.warnings(subject.node)]
+        return cause(subject, _loss(subject.message), lines, _RETRY_ADVICE)
     return cause(
         subject,
         "its node does not respond",
@@ -99,10 +125,16 @@ def node_lost(evidence: Evidence, subject: Subject) -> Cause:
     )
 
 
+def _loss(message: str) -> str:
+    if "could not be located" in message:
+        return "its node lost its container, so nobody knows how it ended"
+    return "its node was lost"
+
+
 def not_blocked(evidence: Evidence, subject: Subject) -> Cause:
     """Explain a subject that is running or about to start, without any obstacle."""
     if subject.state is not State.RUNNING:
-        return cause(subject, "it is about to start", [subject.message])
+        return unplaced.not_yet_running(evidence, subject)
     progress = subject.experiment.progress if subject.experiment else None
     done = f" ({progress[0]} of {progress[1]} done)" if progress else ""
     lines = evidence.log(subject.job)[-_LAST_LINES:]
@@ -125,20 +157,11 @@ def not_blocked(evidence: Evidence, subject: Subject) -> Cause:
 
 def _finished_peers(subject: Subject) -> list[str]:
     """Return the ids of the experiment's jobs that have finished before this one."""
-    if subject.experiment is None:
-        return []
-    return [job.id for job in subject.experiment.jobs if job.state is State.FINISHED]
-
-
-def _holders(document: Object) -> Iterator[str]:
-    synchronization = document.get("status", {}).get("synchronization", {})
-    for lock in synchronization.get("mutex", {}).get("waiting", ()):
-        if lock.get("holder"):
-            yield str(lock["holder"])
+    return [job.id for job in subject.experiment_jobs if job.state is State.FINISHED]
 
 
 EXPLANATIONS: Mapping[str, Explain] = {
-    "LOCK": lock,
+    "LOCK": locks.lock,
     "BUILD": build,
     "LAUNCH": from_message(
         "this machine has not been able to start its processes for 30 seconds",
@@ -147,11 +170,9 @@ EXPLANATIONS: Mapping[str, Explain] = {
     ),
     "RETRY": retry,
     "NODE_LOST": node_lost,
-    "CONTROLLER": from_message(
-        "no Argo controller is processing this workflow",
-        "It resumes as soon as a controller watches this namespace and instance id.",
-        "`riseml doctor` checks for one; an administrator can look at the Deployment workflow-controller.",
-    ),
+    "SUSPENDED": suspended,
+    **unplaced.EXPLANATIONS,
+    "CONTROLLER": controller,
     "STOPPING": from_message(
         "it was asked to stop and has not exited yet; it may be saving a checkpoint",
         "It is killed after 30 seconds; `riseml kill --force` removes a job that does not respond.",

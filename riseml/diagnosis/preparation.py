@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from riseml import events
 from riseml.diagnosis.evidence import (
     Cause,
     Evidence,
@@ -11,12 +12,14 @@ from riseml.diagnosis.evidence import (
     cause,
     waiting_containers,
 )
+from riseml.excerpts import listed
 
 _MISSING_SECRET = re.compile(r'secret "(?P<name>[^"]+)" not found')
 _MISSING_KEY = re.compile(r"couldn't find key (?P<key>\S+) in Secret")
 _CLAIM = re.compile(
     r'persistentvolumeclaim "(?P<name>[^"]+)" (?P<problem>not found|is being deleted)'
 )
+_UNBOUND = "unbound immediate PersistentVolumeClaims"
 _MOUNT = re.compile(r"FailedMount|FailedAttachVolume|MountVolume")
 _NO_IMAGE = re.compile(
     r"not found|manifest unknown|NotFound|InvalidImageName|couldn't parse image",
@@ -24,6 +27,9 @@ _NO_IMAGE = re.compile(
 )
 _NO_ACCESS = re.compile(
     r"unauthorized|denied|authentication required|no basic auth|401|403", re.IGNORECASE
+)
+_PULL_LIMIT = re.compile(
+    r"\b429\b|too many requests|toomanyrequests|pull rate limit", re.IGNORECASE
 )
 # These texts prove that the image is at fault, even next to one about access.
 _IMAGE_AT_FAULT = re.compile(r"manifest unknown|InvalidImageName")
@@ -37,6 +43,16 @@ def image(evidence: Evidence, subject: Subject) -> Cause:
     """Explain IMAGE: the image cannot be pulled."""
     lines = _pod_lines(evidence, subject)
     text, name = " ".join(lines), evidence.run.image
+    # A registry says this also where it would need a login.
+    if _PULL_LIMIT.search(text):
+        return cause(
+            subject,
+            f"the registry of the image {name} limits how many images may be pulled, and refuses more for now",
+            lines,
+            "Kubernetes keeps retrying; the limit of Docker Hub counts for some hours.",
+            "A login has a higher limit: an administrator names a pull secret under `imagePullSecrets` in values.yml."
+            " Or copy the image to a registry of your own.",
+        )
     if _NO_ACCESS.search(text) and not _IMAGE_AT_FAULT.search(text):
         return cause(
             subject,
@@ -81,7 +97,7 @@ def config(evidence: Evidence, subject: Subject) -> Cause:
         return cause(
             subject,
             "a volume cannot be mounted on its node",
-            [*lines, *_unbound_claims(evidence)],
+            [*lines, *_claim_lines(evidence)],
             "Kubernetes keeps retrying, and the job starts once the volume is mounted.",
             "An administrator can check the storage.",
             "`riseml doctor` checks the claims.",
@@ -108,15 +124,44 @@ def find_claim_problem(evidence: Evidence, subject: Subject, text: str) -> Cause
     """Return the cause if a text of Kubernetes says that a claim is missing."""
     match = _CLAIM.search(text)
     if match is None:
-        return None
+        return _pending_claim(evidence, subject, text)
     problem = "does not exist" if match["problem"] == "not found" else match["problem"]
     return cause(
         subject,
         f"the claim {match['name']} {problem}",
-        [text, *_unbound_claims(evidence)],
+        [text, *_claim_lines(evidence)],
         evidence.recreate_advice,
         kind="CLAIM",
     )
+
+
+def _pending_claim(evidence: Evidence, subject: Subject, text: str) -> Cause | None:
+    """Return the cause if the scheduler waits for the volume of a claim."""
+    if _UNBOUND not in text:
+        return None
+    pending = _claim_lines(evidence)
+    names = [line.partition(":")[0] for line in pending]
+    explanation = f"{listed(names, 'a claim')} has no volume yet"
+    return cause(
+        subject,
+        explanation,
+        [text, *pending, *_claim_events(evidence)],
+        "It starts by itself when the cluster has made the volume.",
+        "If it never does, an administrator can look at the claim's storage class: `kubectl describe pvc`.",
+        kind="CLAIM",
+    )
+
+
+def _claim_events(evidence: Evidence) -> list[str]:
+    """Return the warnings about claims that have no volume."""
+    pending = _unbound_claims(evidence)
+    lines = []
+    for event in evidence.events:
+        involved = event.get("involvedObject", {})
+        is_about_claim = involved.get("kind") == "PersistentVolumeClaim"
+        if is_about_claim and involved.get("name") in pending:
+            lines.append(events.line_of(event))
+    return list(dict.fromkeys(lines))
 
 
 def _find_missing_secret(
@@ -153,13 +198,21 @@ def _pod_lines(evidence: Evidence, subject: Subject) -> list[str]:
     ]
 
 
-def _unbound_claims(evidence: Evidence) -> list[str]:
+def _claim_lines(evidence: Evidence) -> list[str]:
     lines = []
+    for name, phase in _unbound_claims(evidence).items():
+        lines.append(f"claim {name}: {phase}")
+    return lines
+
+
+def _unbound_claims(evidence: Evidence) -> dict[str, str]:
+    """Return the phases of the claims that have no volume, by their names."""
+    phases = {}
     for claim in evidence.claims:
         phase = claim.get("status", {}).get("phase", "")
         if phase != "Bound":
-            lines.append(f"claim {claim['metadata']['name']}: {phase}")
-    return lines
+            phases[claim["metadata"]["name"]] = phase
+    return phases
 
 
 EXPLANATIONS: Mapping[str, Explain] = {

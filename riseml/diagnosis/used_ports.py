@@ -4,9 +4,8 @@ import re
 from collections.abc import Sequence
 
 from riseml.diagnosis import log_errors
-from riseml.diagnosis.evidence import Cause, Evidence, Holder, Subject, cause
+from riseml.diagnosis.evidence import LOG_LINES, Cause, Evidence, Holder, Subject, cause
 
-_LOG_LINES = 6
 _EXAMPLE_PORT = 29500
 _CHOOSE = (
     "Let the program listen at port 0, which is any free one, or at a port of the experiment's own:"
@@ -53,7 +52,7 @@ def port_conflict(evidence: Evidence, subject: Subject) -> Cause | None:
     if not complaints(lines):
         return None
     port = used_port(lines)
-    quoted = lines[-_LOG_LINES:]
+    quoted = lines[-LOG_LINES:]
     if evidence.has_cluster:
         return cause(
             subject,

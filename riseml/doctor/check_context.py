@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property, wraps
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from riseml.cluster import STORE
 from riseml.cluster.api import Api, Object, path
@@ -13,23 +13,38 @@ from riseml.doctor.findings import Outcome, skipped
 from riseml.errors import NotAllowedError, RiseMLError
 from riseml.plan import Target
 
+_C = TypeVar("_C")
 # Users may read nothing outside their namespace, and not all of that.
 _ADMIN_ONLY = "only administrators may read this"
 
 
-def for_administrators(
-    check: Callable[["CheckContext"], Outcome],
-) -> Callable[["CheckContext"], Outcome]:
+def for_administrators(check: Callable[[_C], Outcome]) -> Callable[[_C], Outcome]:
     """Return a check that is skipped where the user may not read what it examines."""
 
     @wraps(check)
-    def checked(context: "CheckContext") -> Outcome:
+    def checked(context: _C) -> Outcome:
         try:
             return check(context)
         except NotAllowedError:
             return skipped(_ADMIN_ONLY)
 
     return checked
+
+
+class HasApi(Protocol):
+    """Context of checks that need only the API server."""
+
+    @property
+    def api(self) -> Api:
+        """The API server."""
+
+
+class HasTarget(HasApi, Protocol):
+    """Context of the checks that users and administrators share."""
+
+    @property
+    def target_or_default(self) -> Target:
+        """The administrator's settings; the defaults if they cannot be read."""
 
 
 class CheckContext(UserNamespace):

@@ -1,10 +1,10 @@
 """Types of a check and of its finding, and functions that make them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from riseml.dataclass import dataclass
 from riseml.errors import RiseMLError
 
 OK, WARNING, FAILED, SKIPPED = "ok", "warning", "failed", "skipped"

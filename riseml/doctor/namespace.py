@@ -1,27 +1,23 @@
 """Checks of a user's namespace."""
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
-from riseml import labels
-from riseml.cluster import JOB_ACCOUNT, SETTINGS, STORE, registry
-from riseml.cluster.api import Object, path
-from riseml.cluster.store import StorePod, is_ready
+from riseml.cluster import JOB_ACCOUNT, SETTINGS, STORE, argo_server, registry
+from riseml.cluster.api import Object, name_of, path
+from riseml.cluster.connection import Connection
+from riseml.cluster.store import is_ready
+from riseml.doctor import argo, shared, volumes
 from riseml.doctor.check_context import CheckContext, for_administrators
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, warning
+from riseml.excerpts import listed
 from riseml.quantities import amount_of
 
-# A healthy controller writes a Workflow's phase much sooner.
-_CONTROLLER_DELAY = timedelta(seconds=20)
 _NEWEST_RUNS = 5
-_HTTP_OK = 200
+_HTTP_OK, _UNAUTHORIZED = 200, 401
 # A registry that requires a login answers 401: it is reachable.
 _REGISTRY_ALIVE = (200, 401)
-_FULL_PERCENT = 90
 _POD_SECURITY = "pod-security.kubernetes.io/enforce"
-_NOT_READY = "the store is not ready"
 # Verb, resource, group and subresource of the requests that commands send.
 _REQUIRED_RIGHTS = (
     ("create", "workflows", "argoproj.io", ""),
@@ -45,8 +41,10 @@ def all_checks(context: CheckContext) -> list[Check]:
         _pull_secrets,
         _store,
         _git,
-        _claims,
-        _space,
+        volumes.claims,
+        volumes.access,
+        volumes.outputs,
+        volumes.space,
         _service,
         _secrets,
         _quota,
@@ -86,17 +84,16 @@ def _rights(context: CheckContext) -> Outcome:
 
 def _controller(context: CheckContext) -> Outcome:
     """Argo's controller watches the namespace."""
-    runs = [item["metadata"] for item in context.items("workflows", metadata=True)]
-    runs.sort(key=_creation_time)
+    runs = sorted(context.items("workflows", metadata=True), key=argo.creation_time)
     newest = runs[-_NEWEST_RUNS:]
     for run in reversed(newest):
-        age = context.now - datetime.fromisoformat(run["creationTimestamp"])
-        if not _has_phase(run) and age > _CONTROLLER_DELAY:
-            return _unwatched(context, run["name"], int(age.total_seconds()))
-    processed = list(filter(_has_phase, newest))
+        age = context.now - argo.creation_time(run)
+        if not argo.has_phase(run) and age > argo.CONTROLLER_DELAY:
+            return _unwatched(context, name_of(run), int(age.total_seconds()))
+    processed = list(filter(argo.has_phase, newest))
     if not processed:
         return skipped("there is no run yet that could show it")
-    return ok(f"it processes {processed[-1]['name']}")
+    return ok(f"it processes {name_of(processed[-1])}")
 
 
 def _unwatched(context: CheckContext, run: str, seconds: int) -> Outcome:
@@ -108,24 +105,20 @@ def _unwatched(context: CheckContext, run: str, seconds: int) -> Outcome:
     )
 
 
-def _has_phase(run: Mapping[str, Any]) -> bool:
-    return labels.PHASE in run.get("labels", {})
-
-
-def _creation_time(run: Mapping[str, Any]) -> str:
-    return str(run["creationTimestamp"])
-
-
 def _argo_server(context: CheckContext) -> Outcome:
     """The Argo Server."""
     import urllib3  # noqa: PLC0415
 
-    url, token = context.api.connection.argo, context.api.connection.token
+    connection = context.api.connection
+    url, token = connection.argo, argo_server.token(connection)
     if not url:
         return skipped("none is configured; runs go to the Kubernetes API")
     # An Argo Server identifies users by their tokens, not by client certificates.
     if not token:
-        return skipped(f"{url} accepts tokens only, and this login is a certificate")
+        return skipped(
+            f"{url} accepts tokens only, and this login is a certificate; "
+            f"{argo_server.TOKEN} may have one"
+        )
     try:
         response = urllib3.request(
             "GET",
@@ -139,11 +132,23 @@ def _argo_server(context: CheckContext) -> Outcome:
             f"{url} does not answer ({type(error).__name__})",
             "If it has moved, log in again with `riseml user login`.",
         )
-    if response.status != _HTTP_OK:
+    return _argo_answer(connection, response.status, response.data)
+
+
+def _argo_answer(connection: Connection, status: int, body: bytes) -> Outcome:
+    url = connection.argo
+    if status == _UNAUTHORIZED and argo_server.uses_own_token(connection):
         return failed(
-            f"{url} answers {response.status}",
+            f"{url} does not accept the token of {argo_server.TOKEN}",
+            f"It may have expired. {url}/userinfo shows a new one.",
+        )
+    if status != _HTTP_OK:
+        return failed(
+            f"{url} answers {status}",
             "An administrator starts it with `--auth-mode client`, so that it accepts users' tokens.",
         )
+    if not body.startswith(b"{"):
+        return failed(f"{url} answers with a web page", argo_server.PATH_ADVICE)
     return ok(url)
 
 
@@ -190,18 +195,14 @@ def _security(context: CheckContext) -> Outcome:
 def _pull_secrets(context: CheckContext) -> Outcome:
     """Secrets for private registries."""
     # Users may read no Secret except `riseml-secrets`.
-    missing = []
     names = context.target.pull_secrets
-    for name in names:
-        secret = context.api.find(path("secrets", context.namespace, name))
-        if secret is None:
-            missing.append(name)
+    missing = shared.missing_secrets(context.api, context.namespace, names)
     if missing:
         return failed(
             f"{context.namespace} has no Secret {', '.join(missing)}",
             "An administrator creates it there with `kubectl create secret docker-registry`.",
         )
-    return ok(", ".join(names) or "none is configured")
+    return ok(listed(names, "none is configured"))
 
 
 def _store(context: CheckContext) -> Outcome:
@@ -234,59 +235,9 @@ def _pending_reasons(status: Object) -> Iterator[str]:
 def _git(context: CheckContext) -> Outcome:
     """Git and a shell in the store."""
     if context.store is None:
-        return skipped(_NOT_READY)
+        return skipped(volumes.NOT_READY)
     version = context.store.script("git --version").decode().strip()
     return ok(version.removeprefix("git version "))
-
-
-def _claims(context: CheckContext) -> Outcome:
-    """The claims for data, output and code."""
-    phases = {}
-    for claim in context.items("persistentvolumeclaims"):
-        phase = claim.get("status", {}).get("phase", "?")
-        phases[claim["metadata"]["name"]] = phase
-    target = context.target
-    missing, unbound = [], []
-    for name in (target.data_claim, target.output_claim, target.store_claim):
-        if name not in phases:
-            missing.append(name)
-        elif phases[name] != "Bound":
-            unbound.append(f"{name} is {phases[name]}")
-    if missing:
-        return failed(f"there is no {', '.join(missing)}", context.recreate_advice)
-    if unbound:
-        return failed(
-            ", ".join(unbound),
-            "An administrator checks `storage` in values.yml: the class must exist and support ReadWriteMany.",
-        )
-    return ok("all three are bound")
-
-
-def _space(context: CheckContext) -> Outcome:
-    """Free space in the volumes."""
-    if context.store is None:
-        return skipped(_NOT_READY)
-    usage = _volume_usage(context.store)
-    detail = ", ".join(f"{name} {percent}%" for name, percent in usage.items())
-    if max(usage.values(), default=0) >= _FULL_PERCENT:
-        return warning(
-            f"in use: {detail}",
-            "Free space with `riseml prune --older-than 14d` and `riseml rm`.",
-        )
-    return ok(f"in use: {detail}")
-
-
-def _volume_usage(store: StorePod) -> dict[str, int]:
-    """Return the used percentage of the store's volumes, by their mount points."""
-    usage = {}
-    table = store.script("df -P /data /output /store").decode()
-    for line in table.splitlines()[1:]:
-        *_, capacity, mount_point = line.split()
-        percent = capacity.rstrip("%")
-        # Some network filesystems report "-".
-        if percent.isdigit():
-            usage[mount_point] = int(percent)
-    return usage
 
 
 def _service(context: CheckContext) -> Outcome:
@@ -327,7 +278,7 @@ def _quota(context: CheckContext) -> Outcome:
             "New jobs wait. An administrator can raise the quota:"
             f" `riseml user update --username {context.user}`.",
         )
-    return ok(", ".join(usage) or "there is none")
+    return ok(listed(usage, "there is none"))
 
 
 def _limits(context: CheckContext) -> Iterator[tuple[str, str, str]]:
@@ -346,8 +297,10 @@ def _amount(text: str) -> Decimal:
 
 def _registry(context: CheckContext) -> Outcome:
     """The registry for built images."""
+    if not context.target.builds:
+        return skipped("this cluster builds no images")
     if context.store is None:
-        return skipped(_NOT_READY)
+        return skipped(volumes.NOT_READY)
     address = context.target.registry
     url = registry.url(address, insecure=context.target.insecure_registry)
     answer = registry.ask(context.store, url)

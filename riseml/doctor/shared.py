@@ -1,8 +1,11 @@
 """Checks of what all users of a cluster share; administrators see most of it."""
 
+from collections.abc import Iterable, Mapping, Sequence
+
+from riseml import conditions
 from riseml.cluster import SYSTEM, installation, namespace_objects
-from riseml.cluster.api import Object, path, path_of
-from riseml.doctor.check_context import CheckContext, for_administrators
+from riseml.cluster.api import Api, Object, path, path_of
+from riseml.doctor.check_context import CheckContext, HasTarget, for_administrators
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, warning
 from riseml.errors import NotFoundError
 
@@ -11,11 +14,13 @@ _OLDEST_ARGO = (4, 0)
 
 def all_checks(context: CheckContext) -> list[Check]:
     """Return the checks; without Argo's custom resources no further check helps."""
-    return checks(context, _system, _policies, _nodes, _version, _argo, gates=[_argo])
+    return checks(
+        context, deployments, policies, ready_nodes, _version, _argo, gates=[_argo]
+    )
 
 
 @for_administrators
-def _system(context: CheckContext) -> Outcome:
+def deployments(context: HasTarget) -> Outcome:
     """The Deployments of RiseML."""
     namespace = context.api.find(path("namespaces", None, SYSTEM))
     if namespace is None:
@@ -33,7 +38,7 @@ def _system(context: CheckContext) -> Outcome:
 
 
 @for_administrators
-def _policies(context: CheckContext) -> Outcome:
+def policies(context: HasTarget) -> Outcome:
     """The policies for users' pods and Workflows."""
     missing, different, total = [], [], 0
     for policy in namespace_objects.read(namespace_objects.POLICY):
@@ -65,7 +70,7 @@ def _rules(policy: Object) -> list[str]:
 
 
 @for_administrators
-def _nodes(context: CheckContext) -> Outcome:
+def ready_nodes(context: HasTarget) -> Outcome:
     """Nodes and their GPUs."""
     resource = context.target_or_default.gpu_resource
     nodes = list(context.api.items(path("nodes")))
@@ -78,16 +83,53 @@ def _nodes(context: CheckContext) -> Outcome:
     detail = f"{len(ready)} of {len(nodes)} ready, {gpus} of {resource}"
     if len(ready) < len(nodes):
         return warning(detail, "`kubectl get nodes` shows which are not ready.")
+    selector = context.target_or_default.node_selector
+    if not any(_has_labels(node, selector) for node in ready):
+        labels = ", ".join(map("=".join, selector.items()))
+        return failed(
+            f"{detail}; no ready node has {labels}, which `nodeSelectors.training` of the values names",
+            "Correct values.yml, or label nodes (`kubectl label node`); until then, jobs wait.",
+        )
+    missing = _missing_shares(context, ready)
+    if missing:
+        return warning(
+            f"{detail}; no node has {missing}, which `gpu.fractions` of the values names",
+            "Correct values.yml, or configure the device plugin; until then, jobs with parts of a GPU wait.",
+        )
     return ok(detail)
+
+
+def _has_labels(node: Object, selector: Mapping[str, str]) -> bool:
+    labels: Mapping[str, str] = node["metadata"].get("labels", {})
+    return selector.items() <= labels.items()
+
+
+def _missing_shares(context: HasTarget, nodes: Sequence[Object]) -> str:
+    """Return the resources that stand for parts of a GPU and that no node has."""
+    names: set[str] = set()
+    for amounts in context.target_or_default.gpu_fractions.values():
+        names.update(amounts)
+    for node in nodes:
+        # A device plugin without devices leaves zeros.
+        for name, amount in node["status"].get("allocatable", {}).items():
+            if str(amount) != "0":
+                names.discard(name)
+    return ", ".join(sorted(names))
+
+
+def missing_secrets(api: Api, namespace: str, names: Iterable[str]) -> list[str]:
+    """Return those of the names that no Secret of a namespace has."""
+    missing = []
+    for name in names:
+        if api.find(path("secrets", namespace, name)) is None:
+            missing.append(name)
+    return missing
 
 
 def _takes_pods(node: Object) -> bool:
     if node["spec"].get("unschedulable"):
         return False
-    for condition in node["status"].get("conditions", ()):
-        if condition["type"] == "Ready":
-            return str(condition["status"]) == "True"
-    return False
+    return conditions.is_true(node, "Ready")
 
 
 @for_administrators

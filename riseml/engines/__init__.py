@@ -4,17 +4,17 @@
 
 The wire format of every engine is Argo's own document: a Workflow in, the same with
 `.status` out, as plain JSON data. An engine keeps what it was given and never changes the
-plan. An engine is one module, which `open.py` finds by name. It provides `Engine`, and of
-the other protocols those that it can. One suite of contract tests (`tests/contract`) runs
+plan. An engine is one module, which `open.py` finds by name. It provides `Engine`, and
+what it can of the protocols in `capabilities.py`. One suite of contract tests (`tests/contract`) runs
 against both engines.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
+from riseml.dataclass import dataclass, field
 from riseml.engines.queries import LogQuery as LogQuery
 from riseml.engines.queries import Query as Query
 from riseml.ids import Id
@@ -23,13 +23,25 @@ from riseml.status import ExperimentStatus, SetStatus
 
 # Few commands need these, and each takes time to load.
 if TYPE_CHECKING:
-    from riseml.diagnosis.evidence import Evidence, Holder, Interpreter
+    from riseml.engines.capabilities import RunnerChoice
     from riseml.plan import ExperimentSet, GitState
     from riseml.project import Snapshot
-    from riseml.project.image_key import ImageKey
-    from riseml.storage.volume import Volume
 
-NOT_PLUGINS = frozenset({"code", "log_index", "open", "queries", "selection", "views"})
+NOT_PLUGINS = frozenset(
+    {
+        "access",
+        "capabilities",
+        "code",
+        "join_script",
+        "log_index",
+        "open",
+        "pumps",
+        "queries",
+        "selection",
+        "terminal",
+        "views",
+    }
+)
 """Modules of this package that are not engines."""
 
 
@@ -55,7 +67,8 @@ class Submission:
     code, `git` is the user's own repository. `marks` are those of a new run. `node` is
     the host name of the only node on which jobs may run, empty for any. `into` is the run
     that gets the experiments, None for a new one. `base` is the image that install steps
-    start from, empty for what the plan's image is now.
+    start from, empty for what the plan's image is now. `runner` is what the user named to run
+    the jobs on one machine, or what ran those of an earlier run; empty follows the settings.
     """
 
     plan: "ExperimentSet"
@@ -67,13 +80,16 @@ class Submission:
     into: Growth | None = None
     base: str = ""
     marks: Marks = NO_MARKS
+    runner: str = ""
 
 
 @dataclass(frozen=True)
 class Submitted:
     """Result of a submission: the run's number, its Workflow's name, and its size.
 
-    `notes` are sentences for the user, which an engine returns once each.
+    `notes` are sentences for the user, which an engine returns once each. `runner` is what
+    runs the jobs on one machine, None on a cluster. With `prepares`, an image is pulled or
+    install steps run before the jobs.
     """
 
     number: int
@@ -81,6 +97,8 @@ class Submitted:
     is_set: bool
     experiments: int
     notes: tuple[str, ...] = ()
+    runner: "RunnerChoice | None" = None
+    prepares: bool = False
 
 
 @dataclass(frozen=True)
@@ -262,130 +280,4 @@ class Engine(Protocol):
         Raises:
             NotFoundError: there is no such run.
             RiseMLError: it has not ended; nothing was removed.
-        """
-
-
-@runtime_checkable
-class ServesTensorBoard(Protocol):
-    """Provided by engines whose TensorBoards can be reached from this machine."""
-
-    def tensorboard_url(self, run: Id) -> str | None:
-        """Return where the TensorBoard of a run can be opened, None if it does not run.
-
-        It may need some more seconds before it answers. May be called any number of
-        times.
-
-        Raises:
-            NotFoundError: there is no such run.
-        """
-
-
-@runtime_checkable
-class ProvidesEvidence(Protocol):
-    """Provided by engines that know more about a run than its status says."""
-
-    def evidence(self, run: Id) -> "Evidence":
-        """Return what explains the state of a run, experiment or job, without logs.
-
-        What the user may not see is left out, and is no error.
-
-        Raises:
-            NotFoundError: nothing has this id.
-        """
-
-
-@runtime_checkable
-class SharesItsMachine(Protocol):
-    """Provided by engines whose jobs share the user's machine, environment and network."""
-
-    def shortage(self, plan: "ExperimentSet") -> str:
-        """Explain why this machine can never run an experiment of a plan; "" if it can."""
-
-    def python(self, job: Id) -> "Interpreter | None":
-        """Return the Python that a failed job's commands found, None if it is not known.
-
-        Raises:
-            NotFoundError: there is no such run.
-        """
-
-    def port_holder(self, job: Id) -> "Holder | None":
-        """Return who held the port that a failed job needed, None if it is not known.
-
-        Raises:
-            NotFoundError: there is no such run.
-        """
-
-
-@runtime_checkable
-class BuildsImages(Protocol):
-    """Provided by engines that run install steps once for all runs that need the same."""
-
-    def image_key(
-        self,
-        plan: "ExperimentSet",
-        revision: str,
-        environment: Mapping[str, str],
-        base: str | None = None,
-    ) -> "ImageKey":
-        """Return the key of a plan's image for the code of a revision.
-
-        `base` is the image that install steps start from, None for the current one of
-        the plan's image. Equal keys mean that no second build is needed.
-
-        Raises:
-            ProjectError: the code cannot be read on this machine.
-        """
-
-    def image(self, key: "ImageKey") -> str | None:
-        """Return the image of a key, None if it has to be built. Nothing is built here."""
-
-
-@runtime_checkable
-class HasVolumes(Protocol):
-    """Provided by engines whose volumes can be read and written from this machine."""
-
-    def volume(self, name: str) -> "Volume":
-        """Return the volume `data` or `output`."""
-
-
-@runtime_checkable
-class KeepsMarks(Protocol):
-    """Provided by engines in which the name, tags and note of a run can change."""
-
-    def mark(self, run: Id, marks: Marks) -> None:
-        """Replace the name, tags and note of a run, whether or not it has ended.
-
-        May be called twice.
-
-        Raises:
-            NotFoundError: there is no such run.
-        """
-
-
-@runtime_checkable
-class Repairable(Protocol):
-    """Provided by engines that keep a list of runs on this machine."""
-
-    def repair(self) -> Sequence[str]:
-        """Repair the list of runs; return what was done, in sentences.
-
-        The result is empty if nothing is wrong. May be called twice. Nothing that cannot
-        be made again is removed.
-
-        Raises:
-            HomeError: it cannot be repaired; nothing was changed.
-        """
-
-
-@runtime_checkable
-class HasLocalOutput(Protocol):
-    """Provided by engines whose outputs are folders of this machine."""
-
-    def folder(self, run: Id) -> Path:
-        """Return the output folder of a run, or with `run.sub` of one experiment.
-
-        The folder may not exist yet.
-
-        Raises:
-            NotFoundError: there is no such run.
         """

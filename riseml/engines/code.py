@@ -44,7 +44,16 @@ class KnowsPackages(Protocol):
 
 @runtime_checkable
 class SummarizesRuns(Protocol):
-    """Provided by engines that read the results of an experiment set without its jobs."""
+    """Provided by engines that read an experiment set without the jobs of its experiments."""
+
+    def read_brief(self, run: Id) -> SetStatus:
+        """Return a run; experiments of a set may lack their jobs.
+
+        Those at work have them, and the one in the id.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
 
     def with_experiments(self, run: Id) -> SetStatus:
         """Return a run with its experiments and their results, without jobs.

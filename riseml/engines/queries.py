@@ -1,8 +1,8 @@
 """Choices of runs and of log lines, as commands ask an engine for them."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from riseml.dataclass import dataclass
 from riseml.ids import Id
 from riseml.status import SetStatus
 

@@ -1,9 +1,13 @@
 """Views of runs: what engines provide for screens that are redrawn every second."""
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from riseml.ids import Id
 from riseml.status import SetStatus
+
+# Only `monitor` needs it.
+if TYPE_CHECKING:
+    from riseml.readings import JobUsage
 
 
 class RunView(Protocol):
@@ -34,3 +38,19 @@ class ProvidesViews(Protocol):
         Raises:
             NotFoundError: there is no such run.
         """
+
+
+class UsageView(Protocol):
+    """What running jobs use, for a view that is redrawn every second."""
+
+    def read(self) -> "list[JobUsage]":
+        """Return what the jobs that are running use now, in the order of their start.
+
+        Rates are those since the last call; the first one takes a moment for them.
+
+        Raises:
+            UnreachableError: the engine does not answer.
+        """
+
+    def close(self) -> None:
+        """Release connections."""

@@ -1,7 +1,6 @@
 """Horovod with any library: workers whose processes are the ranks of one `mpirun`, as with `framework: mpi`."""
 
-from dataclasses import dataclass
-
+from riseml.dataclass import dataclass
 from riseml.frameworks import mpi
 from riseml.plan import Job, Resources
 from riseml.schema.fields import Boolean, Nullable, Record, Text

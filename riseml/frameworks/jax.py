@@ -5,8 +5,7 @@ jax: {workers: 2}   ──▶   worker.1, worker.2 with JAX_COORDINATOR_ADDRESS,
 templates/jax_hook.py lets `jax.distributed.initialize()` read them.
 """
 
-from dataclasses import dataclass, replace
-
+from riseml.dataclass import dataclass, replace
 from riseml.plan import POSITION, Job, Resources, host
 from riseml.schema.fields import Boolean, Record
 from riseml.schema.resources import WORKERS, Workers
@@ -64,11 +63,11 @@ def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
     """Return the job, or the workers."""
     workers = options.workers
     if workers is None:
-        return (replace(job, runner="jax"),)
+        return (replace(job, script="jax"),)
     job_type = workers.job_type(job.type)
     processes = workers.processes_with(job.resources)
     process_env = dict(_PROCESS_ENV)
-    devices = _devices(job.resources.gpus // processes)
+    devices = _devices(job.resources.whole_gpus // processes)
     if processes > 1 and devices:
         process_env["JAX_LOCAL_DEVICE_IDS"] = f"${{JAX_LOCAL_DEVICE_IDS:-{devices}}}"
     # The first worker is the leader, so its position is also the rank of its node.
@@ -82,7 +81,7 @@ def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
         "RISEML_PROCESSES": str(processes),
     }
     worker = replace(
-        job, type=job_type, count=workers.count, runner="jax", framework_env=env
+        job, type=job_type, count=workers.count, script="jax", framework_env=env
     )
     return (worker,)
 

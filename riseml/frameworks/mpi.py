@@ -3,8 +3,7 @@
 mpi: {workers: {count: 2, processes: 4}}   ──▶   worker.1 (mpirun), worker.2 (waits for it): 8 processes for each line
 """
 
-from dataclasses import dataclass, replace
-
+from riseml.dataclass import dataclass, replace
 from riseml.plan import Job, Resources
 from riseml.schema.fields import Record
 from riseml.schema.resources import WORKERS, Workers
@@ -50,6 +49,6 @@ def ranks(job: Job, workers: Workers | None) -> tuple[Job, ...]:
     # templates/mpi.sh starts mpirun in the first worker, and waits for it in the others.
     env = {"RISEML_PROCESSES": str(workers.processes_with(job.resources))}
     worker = replace(
-        job, type=job_type, count=workers.count, runner="mpi", framework_env=env
+        job, type=job_type, count=workers.count, script="mpi", framework_env=env
     )
     return (worker,)

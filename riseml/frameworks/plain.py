@@ -1,7 +1,6 @@
 """No framework: the experiment has one job."""
 
-from dataclasses import dataclass
-
+from riseml.dataclass import dataclass
 from riseml.plan import Job, Resources
 from riseml.schema.fields import Record
 

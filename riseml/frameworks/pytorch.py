@@ -3,8 +3,7 @@
 pytorch: {workers: {count: 3, processes: 2}}   ──▶   master (ranks 0 and 1), worker.1 (2, 3), worker.2 (4, 5)
 """
 
-from dataclasses import dataclass, replace
-
+from riseml.dataclass import dataclass, replace
 from riseml.plan import INDEX, Job, Resources, host
 from riseml.schema.fields import Boolean, Nullable, Record, Text
 from riseml.schema.resources import WORKERS, Workers
@@ -87,7 +86,7 @@ def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
     master = replace(
         job,
         type=master_type,
-        runner="processes",
+        script="processes",
         framework_env={**env, "RISEML_NODE": "0"},
     )
     if workers.count == 1:

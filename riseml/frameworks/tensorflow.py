@@ -7,8 +7,8 @@ tensorflow: {distributed: {worker: 3}}                          ──▶   mast
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
+from riseml.dataclass import dataclass, replace
 from riseml.frameworks import mpi
 from riseml.plan import POSITION, Job, Resources, host
 from riseml.schema.fields import (
@@ -276,9 +276,13 @@ def _addresses(job: Job) -> list[str]:
 
 
 def _uses_gpus(options: Options, resources: Resources) -> bool:
-    gpus = resources.gpus
-    if options.distributed:
-        roles = options.distributed
-        for role in (roles.ps or Role(), roles.worker, roles.master):
-            gpus += (role.resources or resources).gpus
-    return gpus > 0
+    if resources.gpus:
+        return True
+    if options.distributed is None:
+        return False
+    roles = options.distributed
+    requests = [
+        role.resources or resources
+        for role in (roles.ps or Role(), roles.worker, roles.master)
+    ]
+    return any(request.gpus for request in requests)

@@ -90,6 +90,17 @@ class PrunedCode(NamedTuple):
         return f"{removed}; kept {used}." if self.used else f"{removed}."
 
 
+class UnusedCode(NamedTuple):
+    """Code of a project that no run needs: bytes of its Git objects, and paths of large files.
+
+    The objects take at least that much, since pruning packs those that stay as well.
+    """
+
+    project: str
+    objects: int
+    files: tuple[str, ...]
+
+
 def _count(revisions: int) -> str:
     return "1 revision" if revisions == 1 else f"{revisions} revisions"
 
@@ -179,3 +190,14 @@ def tidy(home: "Path", keep: Iterable[str] = ()) -> tuple[PrunedCode, ...]:
     from riseml.project import cleanup  # noqa: PLC0415
 
     return cleanup.tidy(home, keep)
+
+
+def unused_code(home: "Path", without: Iterable[int] = ()) -> tuple[UnusedCode, ...]:
+    """Return what `tidy` would remove if the runs with these numbers did not exist.
+
+    Raises:
+        HomeError: a repository cannot be read, or Git is missing.
+    """
+    from riseml.project import cleanup  # noqa: PLC0415
+
+    return cleanup.unused(home, without)

@@ -11,6 +11,7 @@ from riseml.errors import HomeError
 from riseml.project import (
     AnyPath,
     PrunedCode,
+    UnusedCode,
     compose,
     large_files,
     references,
@@ -50,6 +51,38 @@ def _tidy(repository: Path, branch: Path, keep: Collection[str]) -> PrunedCode:
     freed = size - _size(repository)
     unused = len(revisions) - len(used)
     return PrunedCode(repository.stem, unused, len(used), max(freed, 0), is_fresh)
+
+
+def unused(home: Path, without: Iterable[int]) -> tuple[UnusedCode, ...]:
+    """Return what `tidy` would remove of each repository; see `riseml.project.unused_code`."""
+    keep = references.revisions(home, without)
+    results = []
+    for branch in sorted(repositories(home).glob("*.git/refs/heads/riseml")):
+        store = Store(branch.parents[2])
+        try:
+            is_fresh = time.time() - branch.stat().st_mtime <= _FRESH_SECONDS
+            if not is_fresh:
+                results.append(_unused(store, keep))
+        except OSError as error:
+            raise unusable(branch.parents[2], error) from error
+    return tuple(results)
+
+
+def _unused(store: Store, keep: Collection[str]) -> UnusedCode:
+    revisions = _revisions(store)
+    used = sorted(revisions.intersection(keep))
+    rest = sorted(revisions.difference(keep))
+    name = Path(store.path).stem
+    if not rest:
+        return UnusedCode(name, 0, ())
+    lines = "".join(map("{}\n".format, [*rest, *map("^{}".format, used)]))
+    options = ("--disk-usage", "--objects", "--stdin")
+    size = int(_git(store, "rev-list", *options, stdin=lines))
+    files = LargeFiles(store)
+    names = files.names()
+    # Few projects have large files, and each revision takes a process of Git.
+    removed = names.difference(_large_files(store, used)) if names else ()
+    return UnusedCode(name, size, tuple(map(files.path, sorted(removed))))
 
 
 def prune(repository: AnyPath, keep: Iterable[str]) -> None:

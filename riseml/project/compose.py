@@ -19,13 +19,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from riseml.project import names
+from riseml.project.folders import LARGE_BYTES, MODE, Folder
 from riseml.project.large_files import name_of
 from riseml.project.objects import Objects
-from riseml.project.walk import MODE, Folder, Tree
+from riseml.project.walk import Tree
 
 SUBJECT = "RiseML snapshot"
 """First line of the message of every revision."""
 
+# The revision, and the next commit of the branch.
+_COMMITS = 2
 _AUTHOR = "RiseML <riseml@localhost>"
 _UNESCAPED = (
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./+,@%=:~"
@@ -42,11 +45,26 @@ _GIT_MODES = {
 _USUAL_MASKS = (0o022, 0o002, 0o027, 0o007, 0o077)
 
 
+def expected_objects(tree: Tree) -> int:
+    """Return how many objects the new files of a walk make, if all of them are different."""
+    files = 0
+    changed = {b""}
+    for folder, _, key in tree.pending:
+        if not tree.is_beside_git(key):
+            files += 1
+            changed.add(folder.path)
+    for folder in reversed(tree.folders):
+        paths = [child.path for child in folder.folders.values()]
+        if not changed.isdisjoint(paths):
+            changed.add(folder.path)
+    return files + len(changed) + _COMMITS
+
+
 def write_trees(tree: Tree, objects: Objects) -> None:
     """Store the trees of all folders; a folder that holds nothing has none."""
     # A tree contains the ids of the trees below it, so the deepest come first.
     for folder in reversed(tree.folders):
-        previous_tree = folder.previous[3]
+        previous_tree = folder.previous.tree
         if previous_tree and folder.is_same and _has_same_trees(folder):
             folder.tree = previous_tree
         else:
@@ -54,7 +72,7 @@ def write_trees(tree: Tree, objects: Objects) -> None:
 
 
 def _has_same_trees(folder: Folder) -> bool:
-    return all(child.tree == child.previous[3] for child in folder.folders.values())
+    return all(child.tree == child.previous.tree for child in folder.folders.values())
 
 
 def _write_tree(tree: Tree, folder: Folder, objects: Objects) -> bytes:
@@ -127,7 +145,8 @@ def _lines(tree: Tree) -> Iterator[str]:
     mask = _mask(counts)
     yield f"umask {mask:04o}"
     for folder in tree.folders:
-        yield from _moves(tree, folder)
+        if folder.totals.has_suspects:
+            yield from _moves(tree, folder)
     yield from _empty_folders(tree)
     yield from _large_files(tree)
     unusual = frozenset(mode for mode in counts if not _is_usual(mode, mask))
@@ -155,6 +174,8 @@ def _modes(tree: Tree, unusual: frozenset[int]) -> Iterator[str]:
 def _large_files(tree: Tree) -> Iterator[str]:
     """Yield a line for each file that is kept beside Git; its name has its mode."""
     for folder in tree.folders:
+        if not tree.splits or folder.totals.largest < LARGE_BYTES:
+            continue
         for name, (key, blob) in sorted(folder.files.items()):
             if tree.is_beside_git(key):
                 path = _escaped(folder.path + name)
@@ -163,12 +184,12 @@ def _large_files(tree: Tree) -> Iterator[str]:
 
 def _count_modes(tree: Tree) -> Counter[int]:
     """Return the number of files and folders with each mode."""
-    modes = []
+    counts: Counter[int] = Counter()
     for folder in tree.folders:
-        modes += [key[MODE] for key, _ in folder.files.values()]
+        for mode, count in folder.totals.modes.items():
+            counts[mode] += count
     for folder in tree.folders[1:]:
-        modes.append(stat.S_IFDIR | folder.mode)
-    counts = Counter(modes)
+        counts[stat.S_IFDIR | folder.mode] += 1
     # The permissions of a link mean nothing, and a checkout cannot set them.
     for mode in list(filter(stat.S_ISLNK, counts)):
         del counts[mode]
@@ -190,6 +211,8 @@ def _files_with_modes(tree: Tree, modes: frozenset[int]) -> list[tuple[int, byte
     """Return permissions and paths of the files with one of these modes, sorted."""
     files = []
     for folder in tree.folders:
+        if modes.isdisjoint(folder.totals.modes):
+            continue
         for name, (key, _) in folder.files.items():
             if key[MODE] in modes:
                 files.append((stat.S_IMODE(key[MODE]), folder.path + name))

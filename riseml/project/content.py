@@ -16,21 +16,10 @@ from functools import partial
 
 from riseml.errors import ProjectError
 from riseml.project import progress
+from riseml.project.folders import CTIME, INODE, MODE, MTIME, SIZE, File, Folder, Key
 from riseml.project.large_files import LargeFiles
 from riseml.project.objects import Objects
-from riseml.project.walk import (
-    CTIME,
-    FILES,
-    INODE,
-    MODE,
-    MTIME,
-    SIZE,
-    File,
-    Key,
-    Tree,
-    key_of,
-    unreadable,
-)
+from riseml.project.walk import FILES, Tree, key_of, unreadable
 
 # The coarsest times of a file system in use: FAT counts in steps of two seconds.
 _COARSE_NANOSECONDS = 2_000_000_000
@@ -52,17 +41,25 @@ def take(tree: Tree, objects: Objects, large: LargeFiles) -> None:
     """Store the content of all pending files, and enter them in their folders."""
     keep: Keep = partial(_keep, tree=tree, objects=objects, large=large)
     recent = time.time_ns() - _COARSE_NANOSECONDS
+    previous_files: dict[bytes, File] = {}
+    previous_folder: Folder | None = None
     for folder, name, key in tree.pending:
-        previous = folder.previous[1].get(name)
+        if folder is not previous_folder:
+            previous_folder, previous_files = folder, folder.previous.unpacked()
+        previous = previous_files.get(name)
         if previous is not None and _is_untouched(previous[0], key):
             file: File | None = (key, previous[1])
         else:
             file = _read(tree.top + folder.path + name, key, objects, keep)
         if file is None:
+            folder.listing = b""
             continue
         read_key, blob = file
         if read_key[CTIME] >= recent:
             read_key = _unsure(read_key)
+        if read_key != key:
+            # The next walk has to look at the file whatever the listing is.
+            folder.listing = b""
         folder.files[name] = (read_key, blob)
 
 

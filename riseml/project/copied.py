@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from threading import get_ident
 
 from riseml import home_folder
 from riseml.errors import HomeError
@@ -33,6 +32,7 @@ class CopiedFiles:
 
     def __init__(self, top: bytes, versions: dict[bytes, _Version]) -> None:
         self._top, self._versions = top, versions
+        self.content = repr(sorted(versions.items())).encode()
 
     def verdict(self, path: bytes, name: bytes, is_folder: bool) -> bool | None:
         """Return True for a file that nobody has changed since it was copied."""
@@ -92,14 +92,11 @@ def _load(home: AnyPath) -> dict[bytes, _Version]:
 
 
 def _write(file: str, text: str) -> None:
-    unfinished = f"{file}.{os.getpid()}-{get_ident()}"
+    path = Path(file)
     # A copy is complete, whether or not it is recorded.
     with suppress(OSError, HomeError):
-        home_folder.prepare(Path(file).parent)
-        descriptor = home_folder.open_file(unfinished, os.O_WRONLY | os.O_TRUNC)
-        with open(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.replace(unfinished, file)
+        home_folder.prepare(path.parent)
+        home_folder.replace_file(path, text)
 
 
 def _file(home: AnyPath) -> str:

@@ -29,10 +29,14 @@ _RSYNC = (b"+ ", b"- ")
 
 
 class Excluder(Protocol):
-    """Something that excludes paths of a project; `name` is what a user knows it by."""
+    """Something that excludes paths of a project; `name` is what a user knows it by.
+
+    Excluders with the same `content` have the same verdict about the same file.
+    """
 
     name: bytes
     is_git: bool
+    content: bytes
 
     def verdict(self, path: bytes, name: bytes, is_folder: bool) -> bool | None:
         """Return whether a path is excluded, None if nothing is known about it."""
@@ -50,6 +54,8 @@ class Rules:
     ) -> None:
         self.name = name
         self.is_git = is_git
+        lines = list(lines)
+        self.content = b"\n".join(lines)
         self.lines = list(filter(attrgetter("pattern"), map(_Line, lines)))
         self._names: dict[bytes, list[int]] = {}
         self._endings: dict[bytes, list[int]] = {}
@@ -159,6 +165,15 @@ def excluded_by(
         if verdict is not None:
             return rules if verdict else None
     return None
+
+
+def digest(chain: Chain) -> bytes:
+    """Return bytes that differ between chains whose verdicts may differ."""
+    # It loads OpenSSL, and projects without ignore files need none.
+    from hashlib import sha1  # noqa: PLC0415
+
+    parts = [(rules.content, cut, prefix) for rules, cut, prefix in chain]
+    return sha1(repr(parts).encode(), usedforsecurity=False).digest()
 
 
 def of_project(folder: bytes) -> Chain:

@@ -11,8 +11,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
+from riseml.dataclass import dataclass
 from riseml.plan import BuildStep, ExperimentSet
 from riseml.project import install_files
 from riseml.project.install_files import StepFiles

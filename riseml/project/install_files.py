@@ -12,11 +12,11 @@ What only a shell can know (`-r $FILE`) is returned as an open question.
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from fnmatch import filter as filter_names
 from functools import partial
 from operator import methodcaller
 
+from riseml.dataclass import dataclass, field
 from riseml.project import local_package, pip_arguments, shell_words
 from riseml.project.pip_arguments import Kind, Reference
 from riseml.project.project_files import TOP, ProjectFiles, relative_to_any

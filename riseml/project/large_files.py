@@ -8,26 +8,23 @@ and `templates/checkout.sh` puts them where they belong: as hard links in a chec
 nobody writes to, as copies in others.
 """
 
-import fcntl
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha1
+from typing import TYPE_CHECKING
 
 from riseml.project.objects import header
 from riseml.project.store import Store
 
+if TYPE_CHECKING:
+    from riseml.project.hashed_copy import Read
+
 _FOLDER = "riseml/files"
-_STEP_BYTES = 1 << 20
 _LINE = re.compile(r"^file (\S+) (\S+)$", re.MULTILINE)
 _ESCAPE = re.compile(r"\\0([0-7]{3})")
-# Of ioctl_ficlone(2).
-_FICLONE = 0x40049409
-
-Read = Callable[[int, int], bytes]
-"""Returns the next bytes of a descriptor, fewer than so many only at its end."""
 
 
 def name_of(blob: bytes, mode: int) -> str:
@@ -66,60 +63,37 @@ class LargeFiles:
         except FileNotFoundError:
             return False
 
-    def add(self, source: int, read: Read, mode: int, size: int) -> bytes | None:
+    def add(self, source: int, read: "Read", mode: int, size: int) -> bytes | None:
         """Store the content of an open file; return its blob id, None if it has another size."""
+        # It loads threads, which snapshots of small files do without.
+        from riseml.project import hashed_copy  # noqa: PLC0415
+
         unfinished = self._store.unfinished("large")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         target = os.open(unfinished, flags, 0o600)
         try:
-            digest, copied = _copy(source, target, read, size)
+            digest = sha1(header(b"blob", size), usedforsecurity=False)
+            copied = hashed_copy.copy(source, target, read, digest)
             os.fchmod(target, stat.S_IMODE(mode))
         finally:
             os.close(target)
         if copied != size:
             os.unlink(unfinished)
             return None
-        if self.is_complete(digest, mode, size):
+        blob = digest.digest()
+        if self.is_complete(blob, mode, size):
             os.unlink(unfinished)
         else:
-            self._store.rename(unfinished, f"{_FOLDER}/{name_of(digest, mode)}")
-        return digest
+            self._store.rename(unfinished, f"{_FOLDER}/{name_of(blob, mode)}")
+        return blob
 
     def keep(self, names: Iterable[str]) -> None:
         """Remove all files except these."""
-        kept = set(names)
-        folder = self.path("")
+        for name in self.names().difference(names):
+            os.unlink(self.path(name))
+
+    def names(self) -> set[str]:
+        """Return the names of all files."""
         with suppress(FileNotFoundError):
-            for name in os.listdir(folder):
-                if name not in kept:
-                    os.unlink(os.path.join(folder, name))
-
-
-def _copy(source: int, target: int, read: Read, size: int) -> tuple[bytes, int]:
-    """Copy a file; return the id of what was copied, and its size."""
-    digest = sha1(header(b"blob", size), usedforsecurity=False)
-    # What is hashed must be what is stored, even if the source changes meanwhile.
-    is_clone = _clone(source, target)
-    descriptor = target if is_clone else source
-    copied = 0
-    while data := read(descriptor, _STEP_BYTES):
-        digest.update(data)
-        copied += len(data)
-        if not is_clone:
-            _write(target, data)
-    return digest.digest(), copied
-
-
-def _clone(source: int, target: int) -> bool:
-    """Let a file share the blocks of another one; return False where that does not work."""
-    try:
-        fcntl.ioctl(target, _FICLONE, source)
-    except OSError:
-        return False
-    return True
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+            return set(os.listdir(self.path("")))
+        return set()

@@ -2,7 +2,8 @@
 
 import posixpath
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+from riseml.dataclass import dataclass
 
 TOP = "."
 """The path of the project's folder itself."""

@@ -4,7 +4,9 @@ The repositories of a home serve every engine, so whoever prunes one has to know
 The local engine writes the database (`engines/local/store.py`).
 """
 
+import json
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -15,19 +17,22 @@ DATABASE = "riseml.db"
 # Another schema may keep revisions elsewhere, so nothing may be concluded from it.
 SCHEMA = 1
 # A record that was rebuilt names the Workflows of its run only in its status.
+# The status of an ended run is much shorter than its document, and has the same revision.
 _QUERY = """
-SELECT DISTINCT json_extract(document, ?) FROM runs UNION
-SELECT json_extract(shard.value, '$.revision')
-FROM runs, json_each(CASE WHEN json_valid(status) THEN status ELSE '{}' END, '$.shards')
-AS shard"""
+WITH kept AS (
+    SELECT document, CASE WHEN json_valid(status) THEN status ELSE '{}' END AS status FROM runs
+    WHERE CASE WHEN number > 0 THEN number ELSE -number / 1048576 END
+    NOT IN (SELECT value FROM json_each(?)))
+SELECT DISTINCT coalesce(json_extract(status, '$.revision'), json_extract(document, ?)) FROM kept UNION
+SELECT json_extract(shard.value, '$.revision') FROM kept, json_each(status, '$.shards') AS shard"""
 _REVISION = f'$.metadata.annotations."{labels.REVISION}"'
 _TIMEOUT_SECONDS = 10
 
 
-def revisions(home: Path) -> set[str]:
+def revisions(home: Path, without: Iterable[int] = ()) -> set[str]:
     """Return the revisions of the code of all runs in a home's database.
 
-    The result is empty if the home has no database.
+    Runs whose numbers are in `without` are left out. The result is empty if the home has no database.
 
     Raises:
         HomeError: the database cannot be read, so no revision may be removed.
@@ -47,7 +52,8 @@ def revisions(home: Path) -> set[str]:
                     f"{path} has schema {version}, but this riseml reads schema {SCHEMA}",
                     "No code was removed. Use the riseml version that made this home.",
                 )
-            rows = database.execute(_QUERY, (_REVISION,)).fetchall()
+            values = json.dumps(sorted(without)), _REVISION
+            rows = database.execute(_QUERY, values).fetchall()
     except sqlite3.Error as error:
         raise HomeError(
             f"cannot read which code runs need from {path}: {error}",

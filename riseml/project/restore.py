@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 from collections.abc import Iterable
 
 from riseml import templating
@@ -27,6 +26,9 @@ def restore(repository: AnyPath, revision: str, folder: AnyPath, *, link: bool) 
     if progress.is_heard():
         environment.update(_PROGRESS)
     script = os.path.join(templating.folder(), "checkout.sh")
+    # A run on one machine may be submitted without it, and it takes 5 ms to load.
+    import subprocess  # noqa: PLC0415
+
     with subprocess.Popen(
         ["sh", script],
         env=environment,

@@ -6,10 +6,10 @@ Revisions of different repositories can be compared. Nothing is checked out.
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from riseml.dataclass import dataclass
 from riseml.errors import ProjectError
 from riseml.project import large_files
 from riseml.project.revision_files import run_git

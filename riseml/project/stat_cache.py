@@ -2,19 +2,31 @@
 
 It may be lost at any time; then all files are read again. There is one file per folder, since
 several folders may hold the same project, and per Python version, since `marshal`, by far the
-fastest format to load, belongs to one version.
+fastest format to load, belongs to one version. The files of an unchanged folder stay packed.
 """
 
 import marshal
 import os
 import sys
 import zlib
+from contextlib import suppress
 
+from riseml.project.folders import (
+    MODE,
+    SIZE,
+    File,
+    Folder,
+    KnownFolder,
+    Totals,
+    is_large,
+)
 from riseml.project.store import Store
-from riseml.project.walk import MODE, SIZE, File, Folder, KnownFolder, is_large
 
 _MAX_FOLDERS = 8
 _PREFIX = "seen-"
+# Versions of RiseML that share a home do not read each other's caches.
+_FORMAT = 3
+_CHECKSUM_BYTES = 4
 
 
 class StatCache:
@@ -27,7 +39,7 @@ class StatCache:
     def __init__(self, store: Store, folder: bytes, *, split: bool = False) -> None:
         self._store = store
         self._folder = os.path.realpath(folder)
-        version = f"{sys.hexversion >> 16:x}"
+        version = f"{sys.hexversion >> 16:x}-{_FORMAT}"
         # Snapshots that keep large files beside Git have other trees.
         self._split = split
         kind = "-split" if split else ""
@@ -41,15 +53,19 @@ class StatCache:
     def _load(self) -> None:
         try:
             with open(os.path.join(self._store.path, self._name), "rb") as file:
-                # Only `save` writes the file, in a folder of the user.
-                folder, boot, revision, folders = marshal.loads(file.read())  # noqa: S302
-        except (OSError, EOFError, ValueError, TypeError):
+                checksum, data = file.read(_CHECKSUM_BYTES), file.read()
+            if checksum != _checksum(data):
+                return
+            # Only `save` writes the file, in a folder of the user.
+            folder, boot, revision, folders = marshal.loads(data)  # noqa: S302
+        except OSError:
             return
         if folder != self._folder:
             # Another folder has the same checksum.
             return
         self._is_new = False
-        self.folders = dict(folders)
+        for path, fields, totals in folders:
+            self.folders[path] = KnownFolder._make((*fields, Totals._make(totals)))
         if boot == _boot():
             self.revision = revision
         else:
@@ -57,13 +73,18 @@ class StatCache:
 
     def _forget_lost_objects(self) -> None:
         """Forget objects whose files are empty: a power cut may have emptied them."""
-        for path, (mode, files, folders, tree) in self.folders.items():
+        for path, known in self.folders.items():
             complete = {}
+            files = known.unpacked()
             for name, file in files.items():
                 if self._is_complete(file):
                     complete[name] = file
-            complete_tree = tree if self._store.is_complete(tree) else b""
-            self.folders[path] = (mode, complete, folders, complete_tree)
+            remaining = known
+            if len(complete) < len(files):
+                remaining = known.with_files(complete)
+            if not self._store.is_complete(known.tree):
+                remaining = remaining._replace(tree=b"")
+            self.folders[path] = remaining
 
     def _is_complete(self, file: File) -> bool:
         key, blob = file
@@ -78,10 +99,15 @@ class StatCache:
         """Store what a snapshot saw."""
         entries = []
         for folder in folders:
-            known = (folder.mode, folder.files, list(folder.folders), folder.tree)
-            entries.append((folder.path, known))
+            *fields, totals = folder.known()
+            entries.append((folder.path, fields, tuple(totals)))
         data = marshal.dumps((self._folder, _boot(), revision, entries))
-        self._store.write(self._name, data, 0o600)
+        unfinished = self._store.make(_checksum(data) + data, 0o600)
+        # Replacing a file makes ext4 write the new one to the disk at once, which takes
+        # milliseconds. The cache may be lost, so there is nothing to replace.
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(self._store.path, self._name))
+        self._store.rename(unfinished, self._name)
         if self._is_new:
             self._delete_oldest()
 
@@ -105,6 +131,10 @@ def _caches(store: Store) -> list[str]:
             if entry.name.startswith(_PREFIX):
                 caches.append((entry.stat().st_mtime_ns, entry.path))
     return [path for _, path in sorted(caches)]
+
+
+def _checksum(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(_CHECKSUM_BYTES, "big")
 
 
 def _boot() -> bytes:

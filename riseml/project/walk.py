@@ -1,56 +1,39 @@
 """One pass over a project's folder: what exists, and what has not changed since the last snapshot.
 
 It reads no file. A file is unchanged if its inode, size, mode, owner, links and both times are.
+A folder is unchanged if its listing is (`folders`); then none of its files is looked at.
 """
 
 import os
 import stat
 from collections.abc import Collection
+from contextlib import suppress
 from typing import NoReturn
 
 from riseml.errors import ProjectError
 from riseml.project import ignore, names, progress
-
-Key = tuple[int, ...]
-"""What lstat says of a file: mode, inode, device, links, owner, group, size, and the nanoseconds of both times."""
-
-MODE, INODE, SIZE, MTIME, CTIME = 0, 1, 6, 7, 8
-
-File = tuple[Key, bytes]
-"""A file or link as it was read, and the blob that holds its content."""
-
-KnownFolder = tuple[int, dict[bytes, File], list[bytes], bytes]
-"""A folder at the last snapshot: mode, files, names of its folders, and its tree (empty if it held nothing)."""
+from riseml.project.folder_times import FolderTimes
+from riseml.project.folders import (
+    UNKNOWN,
+    Folder,
+    Key,
+    KnownFolder,
+    Names,
+    State,
+    is_large,
+    listing_of,
+    names_of,
+    states_at,
+    states_of,
+)
 
 Excluded = tuple[bytes, os.stat_result, ignore.Excluder]
 """A path that is left out, its lstat, and what excludes it."""
-
-LARGE_BYTES = 1 << 20
-"""Size of the smallest file that may be kept beside Git."""
 
 # A data set may consist of millions of files that one line excludes.
 _MAX_EXCLUDED = 10_000
 
 FILES = frozenset({stat.S_IFREG, stat.S_IFLNK})
-
-UNKNOWN: KnownFolder = (0, {}, [], b"")
-
-
-class Folder:
-    """A folder of the project.
-
-    `path` is relative and ends with a slash. `previous` is the folder at the last snapshot.
-    `tree` is the id of its Git tree once that is written.
-    """
-
-    __slots__ = ("files", "folders", "is_same", "mode", "path", "previous", "tree")
-
-    def __init__(self, path: bytes, mode: int, previous: KnownFolder) -> None:
-        self.path, self.mode, self.previous = path, mode, previous
-        self.files: dict[bytes, File] = {}
-        self.folders: dict[bytes, Folder] = {}
-        self.tree = b""
-        self.is_same = False
 
 
 class Tree:
@@ -101,33 +84,125 @@ def walk(
     if gitignore:
         project_rules = copied + project_rules
     rules = ignore.enclosing(top) if gitignore else ()
+    walker = _Walker(tree, project_rules, without, gitignore=gitignore)
     stack = [(Folder(b"", 0, previous.get(b"", UNKNOWN)), rules)]
     progress.begin("scan")
     while stack:
         folder, rules = stack.pop()
-        entries = _entries(tree, folder)
-        if gitignore and _has_gitignore(entries):
-            rules += ignore.below(top, folder.path)
-        pending = len(tree.pending)
-        _visit(tree, folder, entries, rules + project_rules, without)
-        folder.is_same = pending == len(tree.pending) and _is_same(folder)
+        rules = walker.enter(folder, rules)
         tree.folders.append(folder)
-        progress.advance(len(entries))
         for child in folder.folders.values():
             stack.append((child, rules))
     return tree
 
 
-def _has_gitignore(entries: list[os.DirEntry[bytes]]) -> bool:
-    return any(entry.name == b".gitignore" for entry in entries)
+class _Walker:
+    """Looks at one folder after the other, as briefly as possible."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        project_rules: ignore.Chain,
+        without: Collection[tuple[int, int]],
+        *,
+        gitignore: bool,
+    ) -> None:
+        self._tree, self._project_rules = tree, project_rules
+        self._without, self._gitignore = without, gitignore
+        self._identify = _Identities(without)
+        self._times = FolderTimes()
+
+    def enter(self, folder: Folder, rules: ignore.Chain) -> ignore.Chain:
+        """Enter what a folder holds; return the rules for the folders in it."""
+        with suppress(OSError):
+            status = os.lstat(self._tree.top + folder.path)
+            folder.times = self._times.of(status)
+            # That of the project's folder does not matter.
+            if folder.path:
+                folder.mode = stat.S_IMODE(status.st_mode)
+        if folder.times and folder.times == folder.previous.times:
+            names_before = folder.previous.unpacked_names()
+            inner_rules = self._inner_rules(folder, rules, names_before)
+            if self._is_as_before(folder, inner_rules, names_before):
+                return inner_rules
+        return self._scan(folder, rules)
+
+    def _inner_rules(
+        self, folder: Folder, rules: ignore.Chain, found: Names
+    ) -> ignore.Chain:
+        if self._gitignore and b".gitignore" in found.others:
+            return rules + ignore.below(self._tree.top, folder.path)
+        return rules
+
+    def _is_as_before(self, folder: Folder, rules: ignore.Chain, found: Names) -> bool:
+        """Reuse a folder with the same names if its files are the same, too."""
+        previous = folder.previous
+        if not previous.listing:
+            return False
+        try:
+            states = states_at(self._tree.top + folder.path, found.others)
+        except OSError:
+            return False
+        self._note(folder, rules, previous.names, states)
+        if folder.listing != previous.listing:
+            return False
+        folder.reuse(self._tree.previous)
+        progress.advance(len(found.others))
+        return True
+
+    def _scan(self, folder: Folder, rules: ignore.Chain) -> ignore.Chain:
+        """List a folder, and look at its entries unless they are as before."""
+        tree = self._tree
+        entries = _entries(tree, folder)
+        found = names_of(entries)
+        inner_rules = self._inner_rules(folder, rules, found)
+        folder.listing = b""
+        with suppress(OSError):
+            self._note(folder, inner_rules, found.packed(), states_of(entries))
+        if folder.listing and folder.listing == folder.previous.listing:
+            folder.reuse(tree.previous)
+        else:
+            pending = len(tree.pending)
+            all_rules = inner_rules + self._project_rules
+            _visit(tree, folder, entries, all_rules, self._without)
+            folder.is_same = pending == len(tree.pending) and _is_same(folder)
+        progress.advance(len(entries))
+        return inner_rules
+
+    def _note(
+        self,
+        folder: Folder,
+        rules: ignore.Chain,
+        packed_names: bytes,
+        states: list[State],
+    ) -> None:
+        """Note names and listing of a folder for the next walk."""
+        identity = self._identify(rules + self._project_rules)
+        folder.names = packed_names
+        folder.listing = listing_of(identity, packed_names, states)
+
+
+class _Identities:
+    """Identities of rules: bytes that differ if the same entries may be excluded otherwise."""
+
+    def __init__(self, without: Collection[tuple[int, int]]) -> None:
+        self._without = repr(sorted(without)).encode()
+        self._known: dict[ignore.Chain, bytes] = {}
+
+    def __call__(self, rules: ignore.Chain) -> bytes:
+        if not rules:
+            return self._without
+        if rules not in self._known:
+            self._known[rules] = self._without + ignore.digest(rules)
+        return self._known[rules]
 
 
 def _is_same(folder: Folder) -> bool:
     """Return whether a folder without pending files is as it was at the last snapshot."""
-    mode, files, folders, _ = folder.previous
-    if folder.mode != mode or len(folder.files) < len(files):
+    previous = folder.previous
+    if folder.mode != previous.mode or len(folder.files) < previous.totals.files:
         return False
-    return folder.folders.keys() == set(folders)
+    return folder.folders.keys() == set(previous.folders)
 
 
 def _visit(
@@ -138,7 +213,7 @@ def _visit(
     without: Collection[tuple[int, int]],
 ) -> None:
     """Enter what a folder holds, except what does not belong to the project."""
-    path, files, previous_files = folder.path, folder.files, folder.previous[1]
+    path, files, previous_files = folder.path, folder.files, folder.previous.unpacked()
     for entry in entries:
         name = entry.name
         # Few names begin like a hidden one, and the slice is quicker than a call.
@@ -157,6 +232,8 @@ def _visit(
             excluding = ignore.excluded_by(rules, path + name, name, is_folder)
             if excluding is not None:
                 tree.ignored += excluding.is_git
+                # The next walk has to find it again.
+                folder.listing = b""
                 if len(tree.excluded) < _MAX_EXCLUDED:
                     tree.excluded.append((path + name, status, excluding))
                 continue
@@ -183,17 +260,13 @@ def _add_other(
     path = folder.path + name
     if not stat.S_ISDIR(status.st_mode):
         tree.special.append(path)
+        folder.listing = b""
         return
     if (status.st_dev, status.st_ino) in without:
         return
     path += b"/"
     mode = stat.S_IMODE(status.st_mode)
     folder.folders[name] = Folder(path, mode, tree.previous.get(path, UNKNOWN))
-
-
-def is_large(key: Key) -> bool:
-    """Return whether a file may be kept beside Git."""
-    return stat.S_ISREG(key[MODE]) and key[SIZE] >= LARGE_BYTES
 
 
 def key_of(status: os.stat_result) -> Key:

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterator
-from operator import itemgetter
+from operator import attrgetter
 from typing import NamedTuple
 
 from riseml.excerpts import counted
-from riseml.project.walk import SIZE, Folder, Key, Tree
+from riseml.project.folders import SIZE, Folder, Totals
+from riseml.project.walk import Tree
 
 _LARGE_BYTES = 50 << 20
 _MANY_FILES = 1000
@@ -20,7 +21,8 @@ _LEAST_SHARE = 0.05
 class _Unit(NamedTuple):
     """What makes a project large: the bytes of its files, or their number."""
 
-    amount: Callable[[Key], int]
+    total: Callable[[Totals], int]
+    amount: Callable[[int], int]
     text: Callable[[int], str]
 
 
@@ -78,7 +80,7 @@ def _totals(tree: Tree, unit: _Unit) -> dict[bytes, int]:
     totals: dict[bytes, int] = {}
     # The total of a folder contains those of the folders below it, which come later.
     for folder in reversed(tree.folders):
-        total = sum(unit.amount(key) for key, _ in folder.files.values())
+        total = unit.total(folder.totals)
         for child in folder.folders.values():
             total += totals[child.path]
         totals[folder.path] = total
@@ -88,7 +90,7 @@ def _totals(tree: Tree, unit: _Unit) -> dict[bytes, int]:
 def _shares(folder: Folder, totals: dict[bytes, int], unit: _Unit) -> Iterator[_Share]:
     """Yield what lies directly in a folder."""
     for name, (key, _) in folder.files.items():
-        yield _Share(unit.amount(key), folder.path + name, None)
+        yield _Share(unit.amount(key[SIZE]), folder.path + name, None)
     for child in folder.folders.values():
         yield _Share(totals[child.path], child.path, child)
 
@@ -108,5 +110,5 @@ def _megabytes(count: int) -> str:
     return f"{count / (1 << 20):.1f} MB"
 
 
-_BYTES = _Unit(itemgetter(SIZE), _megabytes)
-_FILES = _Unit(lambda _key: 1, str)
+_BYTES = _Unit(attrgetter("size"), lambda size: size, _megabytes)
+_FILES = _Unit(attrgetter("files"), lambda _size: 1, str)

@@ -9,8 +9,9 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
+
+from riseml.dataclass import dataclass
 
 MISSING = "\u2013"
 """What a value is called that does not exist, or is no finite number."""

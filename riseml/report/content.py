@@ -1,11 +1,11 @@
 """What a report says: its tables, facts and figures, from runs and the curves of their experiments."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from typing import Any
 
+from riseml.dataclass import dataclass, field
 from riseml.metrics.curves import Point
 from riseml.report import figures
 from riseml.report.axes import MISSING, Axis, axis, finite_of, number, short, text

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from riseml import phrases
+from riseml.dataclass import dataclass
 from riseml.quantities import cores_text, memory_text
 from riseml.report.axes import MISSING
-from riseml.status import ExperimentStatus, SetStatus, reasons
+from riseml.status import ExperimentStatus, SetStatus, reason_words
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _resources(experiments: Iterable[ExperimentStatus]) -> str:
 
 def state(experiment: ExperimentStatus) -> str:
     """Return the state of an experiment: EARLY if its search has stopped it."""
-    return reasons.EARLY if experiment.is_early else str(experiment.state)
+    return reason_words.EARLY if experiment.is_early else str(experiment.state)
 
 
 def seconds_of(status: SetStatus | ExperimentStatus, now: datetime) -> float | None:

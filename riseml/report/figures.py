@@ -2,9 +2,9 @@
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from riseml.dataclass import dataclass
 from riseml.metrics.curves import Point, thinned
 from riseml.report import arrays
 from riseml.report.axes import Axis, finite_of

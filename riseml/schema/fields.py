@@ -13,7 +13,7 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from riseml.excerpts import excerpt
+from riseml.excerpts import excerpt, listed
 from riseml.schema.messages import nearest
 from riseml.schema.scalars import LARGEST, Boolean, Choice, Integer, PluginName, Text
 from riseml.schema.texts import joined, within
@@ -301,7 +301,7 @@ class Record(Value[T]):
             return f"Did you mean '{near}'?"
         if parent:
             return f"'{excerpt(key)}' belongs directly in {parent}; is the indentation right?"
-        return f"Known keys: {', '.join(self.names()) or 'none'}."
+        return f"Known keys: {listed(self.names())}."
 
 
 def underscored(key: str) -> str:

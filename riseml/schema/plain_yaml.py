@@ -5,11 +5,11 @@
 It reads the files of settings. They contain keys to clusters, so no error quotes a line.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from riseml.dataclass import dataclass, field
 from riseml.errors import ConfigError, InvalidInputError
 from riseml.excerpts import excerpt
 from riseml.schema.yaml_document import Document

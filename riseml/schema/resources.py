@@ -1,13 +1,14 @@
 """Amounts in riseml.yml: cores, memory, GPUs, durations and numbers of workers."""
 
 import re
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from yaml.nodes import Node
 
+from riseml.dataclass import dataclass
 from riseml.plan import Resources
 from riseml.quantities import bytes_of, cores_of
+from riseml.schema import gpus
 from riseml.schema.fields import (
     LARGEST,
     Integer,
@@ -17,6 +18,7 @@ from riseml.schema.fields import (
     Shorthand,
     Value,
 )
+from riseml.schema.gpus import Gpus, GpuType
 from riseml.schema.yaml_document import Document
 from riseml.schema.yaml_kinds import FLOAT, INT, STR, decimal_of, is_scalar
 
@@ -145,6 +147,7 @@ _RESOURCE_HINTS = {
     "memory": "It is called 'mem' here.",
     "ram": "It is called 'mem' here.",
     "gpu": "It is called 'gpus' here.",
+    "gpu_memory": "It is called 'gpu_mem' here.",
 }
 RESOURCES = Record(
     Resources,
@@ -153,9 +156,16 @@ RESOURCES = Record(
         "mem": Memory().says(
             "Memory that each job is guaranteed: megabytes, or with a unit (4Gi); 512 by default."
         ),
-        "gpus": Integer(0).says("GPUs of each job; 0 by default."),
+        "gpus": Gpus().says(
+            "GPUs of each job, or the part of one that it shares with others (0.25); 0 by default."
+        ),
+        "gpu_mem": Memory().says(
+            "Memory that each GPU has at least, or that a part of one needs (24G); any by default."
+        ),
+        "gpu_type": GpuType().says("Type of the GPUs, such as a100; any by default."),
     },
     hints=_RESOURCE_HINTS,
+    check=gpus.check,
 )
 """The mapping `resources`."""
 
@@ -173,7 +183,7 @@ class Workers:
 
     def processes_with(self, resources: Resources) -> int:
         """Return the number of processes of each worker that has these resources."""
-        return self.processes or max(1, resources.gpus)
+        return self.processes or max(1, resources.whole_gpus)
 
 
 WORKERS = Shorthand(

@@ -9,8 +9,8 @@ random; without `trials`, they are all combinations of the values.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from riseml.dataclass import dataclass
 from riseml.distributions import Distribution, Parameters
 from riseml.plan import EarlyStop
 from riseml.schema.fields import Integer, Record

@@ -5,10 +5,10 @@
 Names keep their order in the file, and the last one varies fastest. Values are texts, as the user wrote them.
 """
 
-from dataclasses import dataclass
 from itertools import product
 from math import prod
 
+from riseml.dataclass import dataclass
 from riseml.distributions import Parameters, samples
 from riseml.schema.fields import Record
 

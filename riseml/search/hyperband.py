@@ -8,8 +8,8 @@ seed and the number of trials.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from riseml.dataclass import replace
 from riseml.distributions import Parameters
 from riseml.plan import EarlyStop
 from riseml.search import Fault, asha

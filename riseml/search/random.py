@@ -9,8 +9,8 @@ values of the others. No assignment is made twice.
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from riseml.dataclass import dataclass
 from riseml.distributions import Distribution, Parameters, distribution
 from riseml.schema.fields import Integer, Record
 from riseml.search import Fault, too_many_trials

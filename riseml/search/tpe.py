@@ -7,9 +7,9 @@ the results of all rounds before it. Equal results with an equal seed give equal
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from riseml.dataclass import dataclass
 from riseml.distributions import Parameters
 from riseml.schema.fields import Integer, Record, Text
 from riseml.search import Fault, too_many_trials

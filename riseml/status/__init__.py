@@ -54,7 +54,7 @@ from riseml.status.values import (
 if TYPE_CHECKING:
     from riseml.status.experiments import read_experiment
     from riseml.status.outline import Outline
-    from riseml.status.reader import assemble, read, read_outline
+    from riseml.status.reader import Totals, assemble, read, read_outline, run_status
 
 __all__ = [
     "TERMINAL",
@@ -64,10 +64,12 @@ __all__ = [
     "SetStatus",
     "ShardStatus",
     "State",
+    "Totals",
     "assemble",
     "read",
     "read_experiment",
     "read_outline",
+    "run_status",
     "set_state",
 ]
 
@@ -80,9 +82,11 @@ def __getattr__(name: str) -> object:
 
     globals().update(
         Outline=outline.Outline,
+        Totals=reader.Totals,
         assemble=reader.assemble,
         read_outline=reader.read_outline,
         read=reader.read,
+        run_status=reader.run_status,
         read_experiment=experiments.read_experiment,
     )
     return globals()[name]

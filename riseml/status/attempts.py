@@ -1,8 +1,8 @@
 """Attempts of jobs, counted over all Workflows of a set in which they ran."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from riseml.dataclass import replace
 from riseml.status.values import ExperimentStatus, JobStatus
 
 

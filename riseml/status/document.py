@@ -1,10 +1,12 @@
 """Typed access to a document: a missing field, or one of another type, reads as empty."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from riseml import gpu_request
 from riseml.plan import Resources
 
 Node = Mapping[str, Any]
@@ -135,8 +137,18 @@ def _decompressed(value: Any) -> Mapping[str, Any]:
     return mapping(json_value(data.decode(errors="replace")))
 
 
-def resources(container: Mapping[str, Any]) -> Resources:
-    """Return the resources that a container requests, 0 for what it does not mention."""
+def resources(template: Mapping[str, Any]) -> Resources:
+    """Return the resources that a template's pods request, 0 for what it does not mention."""
+    requested = _requested(mapping(template.get("container")))
+    annotations = inner(template, "metadata", "annotations")
+    # The document may be another program's.
+    with suppress(ValueError):
+        texts = {name: text(value) for name, value in annotations.items()}
+        requested = gpu_request.completed(requested, texts)
+    return requested
+
+
+def _requested(container: Mapping[str, Any]) -> Resources:
     # Kubernetes takes a missing request from the limit.
     requests = {
         **inner(container, "resources", "limits"),

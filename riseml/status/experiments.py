@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from riseml import labels
+from riseml.dataclass import replace
 from riseml.status import document as doc
-from riseml.status import gang_attempts, unstarted
+from riseml.status import gang_attempts, released, saved_output, suspension, unstarted
 from riseml.status.attempts import numbered_from
 from riseml.status.document import Node
 from riseml.status.jobs import (
@@ -20,7 +20,7 @@ from riseml.status.jobs import (
     started,
 )
 from riseml.status.outline import Outline
-from riseml.status.values import ExperimentStatus, JobStatus
+from riseml.status.values import ExperimentStatus
 from riseml.status.verdict import between_attempts, judge
 
 # What the name of an attempt has after that of its experiment.
@@ -33,18 +33,25 @@ def read_experiment(
     """Read the experiment at `position` (from 0), given only its nodes: its root and all below it."""
     # Only its name says where a node belongs.
     nodes = [node for node in nodes if doc.text(node.get("name"))]
+    experiment = _read(outline, position, nodes)
+    counted_on = outline.earlier_attempts(position)
+    numbered = numbered_from(counted_on, experiment.jobs)
+    return suspension.marked(outline, replace(experiment, jobs=numbered))
+
+
+def _read(outline: Outline, position: int, nodes: Sequence[Node]) -> ExperimentStatus:
+    """Return an experiment whose attempts are counted within its Workflow."""
     sub = outline.sub(position)
     blank = _blank(outline, position, sub)
     root = _root(nodes)
-    counted_on = outline.earlier_attempts(position)
     if root is None or _was_skipped(root):
         experiment = unstarted.read(outline, blank, root, position)
-        planned_jobs = list(unstarted.jobs(outline, experiment, sub))
-        return replace(experiment, jobs=numbered_from(counted_on, planned_jobs))
+        planned_jobs = tuple(unstarted.jobs(outline, experiment, sub))
+        return replace(experiment, jobs=planned_jobs)
     if outline.rounds:
         blank = replace(blank, parameters=_users(doc.parameters(root.get("inputs"))))
     name, attempt = _last_attempt(root, nodes)
-    tasks = by_task(f"{name}.", nodes)
+    tasks = released.joined(by_task(f"{name}.", nodes), outline.planned)
     jobs = [
         read_job(planned, blank.id, tasks.get(planned.task), outline.kills, sub)
         for planned in outline.planned
@@ -58,8 +65,7 @@ def read_experiment(
         ]
     experiment = judge(outline, blank, root, jobs, sub)
     experiment = between_attempts(outline, experiment, root, attempt)
-    experiment = _with_reports(outline, experiment, jobs, tasks)
-    return replace(experiment, jobs=numbered_from(counted_on, experiment.jobs))
+    return _with_reports(outline, experiment, tasks)
 
 
 def _blank(outline: Outline, position: int, sub: str) -> ExperimentStatus:
@@ -120,17 +126,17 @@ def _last_attempt(root: Node, nodes: Sequence[Node]) -> tuple[str, int]:
 def _with_reports(
     outline: Outline,
     experiment: ExperimentStatus,
-    jobs: Sequence[JobStatus],
     tasks: dict[str, TaskNodes],
 ) -> ExperimentStatus:
     """Return an experiment with what its jobs report: start, result and progress."""
     starts = []
-    task_nodes = []
-    for job, planned in zip(jobs, outline.planned, strict=True):
+    task_nodes, last_nodes = [], []
+    for job, planned in zip(experiment.jobs, outline.planned, strict=True):
         nodes = tasks.get(planned.task)
         if nodes is None:
             continue
         task_nodes.append(nodes)
+        last_nodes.append(nodes.last[1])
         if job.started:
             starts.append(started(nodes))
     # The first job that reports anything speaks for the experiment. The nodes of the
@@ -142,4 +148,5 @@ def _with_reports(
         started=min(filter(None, starts), default=None),
         result=next(results, None),
         progress=next(progresses, None),
+        notes=saved_output.notes(outline.document, last_nodes),
     )

@@ -1,9 +1,10 @@
 """Earlier attempts of an experiment whose jobs are retried together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
+from riseml.dataclass import replace
 from riseml.status import document as doc
+from riseml.status import released
 from riseml.status.document import Node
 from riseml.status.jobs import by_task, read_job
 from riseml.status.outline import Outline
@@ -26,6 +27,7 @@ def read(
     while f"{name}({number + 1})" in by_name:
         attempt_name = f"{name}({number})"
         tasks = by_task(f"{attempt_name}.", nodes)
+        tasks = released.joined(tasks, outline.planned)
         jobs = []
         for planned in outline.planned:
             task_nodes = tasks.get(planned.task)

@@ -1,20 +1,24 @@
 """Status of a job, read from the nodes of its task."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from riseml import labels
+from riseml.dataclass import dataclass, field, replace
 from riseml.status import document as doc
-from riseml.status import reasons
+from riseml.status import held, reason_words, reasons
 from riseml.status.document import Node
-from riseml.status.outline import Kills, PlannedJob
+from riseml.status.kills import Kills
+from riseml.status.outline import PlannedJob
 from riseml.status.values import JobStatus, State
+from riseml.usage import Usage
 
 SKIPPED = frozenset({"Skipped", "Omitted"})
 # Seconds, and also the minutes of an hour
 _MINUTE = 60
+# The image, the code and the end of a pod have this time besides the `timeout` of the commands.
+_POD_DEADLINE = "its pod did not end within an hour of its `timeout`"
 _SUCCESSFUL = SKIPPED | {"Succeeded"}
 FINAL = _SUCCESSFUL | {"Failed", "Error"}
 _WAITING = frozenset({State.CREATED, State.PENDING, State.STARTING})
@@ -103,9 +107,11 @@ def read_job(
             planned.index,
             max_attempts=planned.attempts,
             resources=planned.resources,
+            holds=planned.holds,
         )
     attempt, node = nodes.last
     outcome = _outcome(nodes, planned, kills, sub)
+    outputs = doc.parameters(node.get("outputs"))
     # A job that waits for its next attempt has started already, with an earlier one.
     has_started = outcome.state not in _WAITING or outcome.reason == "RETRY"
     job = JobStatus(
@@ -123,7 +129,9 @@ def read_job(
         max_attempts=planned.attempts,
         resources=planned.resources,
         node_id=doc.text(node.get("id")),
-        workdir=doc.parameters(node.get("outputs")).get(labels.WORKDIR, ""),
+        workdir=outputs.get(labels.WORKDIR, ""),
+        usage=_usage(outputs),
+        holds=planned.holds,
     )
     return replace(job, earlier=_earlier(job, planned, nodes)) if attempt else job
 
@@ -148,9 +156,16 @@ def _earlier(
             exit_code=outcome.exit_code,
             attempt=number,
             node_id=doc.text(node.get("id")),
+            usage=_usage(doc.parameters(node.get("outputs"))),
         )
         attempts.append(attempt)
     return tuple(attempts)
+
+
+def _usage(outputs: Mapping[str, str]) -> Usage | None:
+    """Return what a job used, as it or its engine has recorded it."""
+    text = outputs.get(labels.USAGE, "")
+    return Usage.from_text(text) if text else None
 
 
 def started(nodes: TaskNodes) -> datetime | None:
@@ -216,7 +231,7 @@ def _succeeded(
 ) -> Outcome:
     early = doc.parameters(node.get("outputs")).get(labels.EARLY)
     if early:
-        return Outcome(State.FINISHED, reasons.EARLY, early, exit_code, finished)
+        return Outcome(State.FINISHED, reason_words.EARLY, early, exit_code, finished)
     return Outcome(State.FINISHED, "COMPLETED", message, exit_code, finished)
 
 
@@ -226,6 +241,8 @@ def _unfinished(phase: str, message: str) -> Outcome:
     An unknown phase means waiting.
     """
     if phase == "Running":
+        if message == reasons.POD_DELETED:
+            message = reasons.STARTED_ANEW
         return Outcome(State.RUNNING, message=message)
     word, is_starting = reasons.waiting(message)
     return Outcome(State.STARTING if is_starting else State.PENDING, word, message)
@@ -242,8 +259,12 @@ def _between_attempts(
 
 def _was_killed(node: Node, finished: datetime | None, kills: Kills, sub: str) -> bool:
     """Return whether a node that ended at `finished` was killed before."""
+    # A job that was held had failed before a kill could end the hold.
+    if held.was_held(node):
+        return False
     phase, message = doc.text(node.get("phase")), doc.text(node.get("message"))
-    killed = kills.time(sub)
+    started = doc.time(node.get("startedAt"))
+    killed = kills.time(sub, started)
     if killed is not None and finished is not None:
         # Argo cuts its times to seconds. A job that ended in the second of the kill
         # counts as killed, unless its time has a fraction.
@@ -252,7 +273,7 @@ def _was_killed(node: Node, finished: datetime | None, kills: Kills, sub: str) -
         )
     if any(words in message for words in _SHUTDOWN):
         return True
-    if phase == "Succeeded" or not kills.includes(sub):
+    if phase == "Succeeded" or not kills.includes(sub, started):
         return False
     # Argo's own commands record no time of the kill, so the failure has to tell.
     exit_code = _exit_code(node)
@@ -262,9 +283,13 @@ def _was_killed(node: Node, finished: datetime | None, kills: Kills, sub: str) -
 
 def _killed(node: Node, finished: datetime | None, kills: Kills, sub: str) -> Outcome:
     if finished is None and kills.includes(sub):
-        return Outcome(State.RUNNING, reasons.STOPPING)
-    is_error = doc.text(node.get("phase")) == "Error"
-    message = doc.text(node.get("message")) if is_error else ""
+        return Outcome(State.RUNNING, reason_words.STOPPING)
+    message = kills.by_argo
+    if not message and doc.text(node.get("phase")) == "Error":
+        message = doc.text(node.get("message"))
+        # The kill has deleted it.
+        if message == reasons.POD_DELETED:
+            message = ""
     return Outcome(State.KILLED, "KILLED", message, _exit_code(node), finished)
 
 
@@ -281,10 +306,25 @@ def _failed(
     missing_jobs = outputs.get(labels.MISSING)
     if missing_jobs:
         return Outcome(State.FAILED, "GANG", missing_jobs, exit_code, finished)
+    idle = doc.integer(outputs.get(labels.IDLE))
+    if idle:
+        text = f"its GPUs were idle for {_time(idle)} (`idle_timeout`)"
+        return Outcome(State.FAILED, reason_words.IDLE, text, exit_code, finished)
     sentence = outputs.get(labels.FAILED_STEP, "") or sentence
-    if word == "TIMEOUT" and planned.timeout:
-        sentence = f"timed out after {_time(planned.timeout)} (`timeout`)"
+    # Older documents say it only of jobs that were held.
+    if outputs.get(labels.TIMED_OUT) or held.is_timeout(node):
+        sentence = _timed_out(planned, sentence)
+        return Outcome(State.FAILED, "TIMEOUT", sentence, exit_code, finished)
+    if word == "TIMEOUT":
+        is_exact = planned.has_pod_deadline
+        sentence = _timed_out(planned, sentence) if is_exact else _POD_DEADLINE
     return Outcome(State.FAILED, word, sentence, exit_code, finished)
+
+
+def _timed_out(planned: PlannedJob, sentence: str) -> str:
+    if not planned.timeout:
+        return sentence
+    return f"timed out after {_time(planned.timeout)} (`timeout`)"
 
 
 def _time(seconds: int) -> str:

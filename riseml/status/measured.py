@@ -1,9 +1,9 @@
 """Results of a run, completed by the metrics that were read from logs and files."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from riseml.dataclass import replace
 from riseml.metrics.result_file import Reported
 from riseml.status.values import ExperimentStatus, SetStatus
 

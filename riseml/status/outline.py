@@ -2,18 +2,24 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from riseml import labels
+from riseml.dataclass import dataclass, replace
 from riseml.plan import Resources
 from riseml.status import document as doc
+from riseml.status import kills, template_runs
 from riseml.status.document import Node
+from riseml.status.kills import Kills
 from riseml.status.positions import Positions, Rounds, rounds_of
 from riseml.status.values import JobStatus, State
 
-_TAG = re.compile(r"\{\{inputs\.parameters\.([\w-]+)\}\}")
+_TAG = re.compile(
+    r"\{\{(?:inputs\.parameters\.([\w-]+)"
+    r"|=replace\(inputs\.parameters\['([\w-]+)'\], '\$', '\$\$'\))\}\}"
+)
 
 SEARCH = "search"
 """The type of jobs that choose the parameters of a round."""
@@ -25,29 +31,14 @@ _NO_SEARCH = JobStatus("", SEARCH)
 
 
 @dataclass(frozen=True)
-class Kills:
-    """Experiments that were killed, with the time of the kill if it was recorded.
-
-    `entries` come from the annotation, by sub or `*` for the run. `shutdown` says that
-    Argo's own command ended the run.
-    """
-
-    entries: Mapping[str, datetime | None]
-    shutdown: bool
-
-    def includes(self, sub: str) -> bool:
-        """Return whether the experiment `sub`, or the run, was killed."""
-        return self.shutdown or sub in self.entries or "*" in self.entries
-
-    def time(self, sub: str) -> datetime | None:
-        """Return the time of the first kill of the experiment `sub` or the run."""
-        times = (self.entries.get(sub), self.entries.get("*"))
-        return min(filter(None, times), default=None)
-
-
-@dataclass(frozen=True)
 class PlannedJob:
-    """One task of a template; it may run `attempts` times, each for `timeout` seconds."""
+    """One task of a template; it may run `attempts` times, each for `timeout` seconds.
+
+    An engine ends the pods of some documents at this time (`has_pod_deadline`); in others,
+    the run script ends the lines. One that `holds` is kept for some time when it has failed.
+    One that `may_release` gives its resources back and starts again where the others of its
+    gang find no room.
+    """
 
     task: str
     type: str
@@ -56,6 +47,9 @@ class PlannedJob:
     daemon: bool
     attempts: int
     timeout: int | None = None
+    holds: bool = False
+    may_release: bool = False
+    has_pod_deadline: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +60,7 @@ class Outline:
     status is in `jobs`; `set_planned` are those of them that are tasks of `set_name`.
     `items` distinguish the experiments. `rounds` is None unless a search chooses their
     parameters while the run goes on. `has_nodes` is True once the run has nodes of its own.
+    `is_suspended` means that Argo starts nothing more until it is asked to resume the run.
     """
 
     document: Mapping[str, Any]
@@ -89,6 +84,7 @@ class Outline:
     set_planned: tuple[PlannedJob, ...] = ()
     rounds: Rounds | None = None
     has_nodes: bool = False
+    is_suspended: bool = False
     jobs: tuple[JobStatus, ...] = ()
 
     @property
@@ -164,7 +160,7 @@ def _is_finished(job: JobStatus) -> bool:
 def sketch(document: Mapping[str, Any]) -> Outline:
     """Read an outline without its jobs: metadata, spec and the phase of the run."""
     metadata = doc.mapping(document.get("metadata"))
-    spec = doc.mapping(document.get("spec"))
+    spec = template_runs.spec_of(document)
     status = doc.mapping(document.get("status"))
     tags = doc.mapping(metadata.get("labels"))
     notes = doc.mapping(metadata.get("annotations"))
@@ -181,6 +177,9 @@ def sketch(document: Mapping[str, Any]) -> Outline:
         positions = Positions(f".{set_task}.", rounds.batch, rounds.offset)
     image, install = _image(templates, tasks)
     items = _items(experiment, rounds)
+    if not items:
+        items = template_runs.items_of(document, experiment, positions)
+    stops = kills.read(spec, notes, tags)
     return Outline(
         document=document,
         id=_id(metadata, tags),
@@ -189,19 +188,20 @@ def sketch(document: Mapping[str, Any]) -> Outline:
         shard=doc.integer(tags.get(labels.SHARD)) or 1,
         created=doc.time(metadata.get("creationTimestamp")),
         phase=doc.text(status.get("phase")),
-        message=doc.text(status.get("message")),
+        message=stops.by_argo or doc.text(status.get("message")),
         items=items,
         concurrency=doc.integer(set_template.get("parallelism")),
         positions=positions,
         planned=_planned(tasks, templates, _attempts(experiment_template)),
         run_planned=_planned(run_tasks, templates),
-        kills=_kills(spec, notes),
+        kills=stops,
         image=image,
         run=_run(templates, tasks, items),
         install=install,
         set_name=set_task,
         set_planned=_planned(search_tasks, templates),
         rounds=rounds,
+        is_suspended=spec.get("suspend") is True and status.get("phase") not in ENDED,
     )
 
 
@@ -209,8 +209,7 @@ def _items(experiment: Node, rounds: Rounds | None) -> list[Any]:
     """Return what distinguishes the experiments."""
     if rounds:
         return list(rounds.items())
-    # A document that RiseML did not compile may have no items: it is one experiment.
-    return doc.items(experiment.get("withItems")) or [{}]
+    return doc.items(experiment.get("withItems"))
 
 
 def _is_search(task: Node) -> bool:
@@ -268,18 +267,35 @@ def _planned_job(
         index = doc.integer(arguments.get(labels.ROUND_PARAMETER))
     elif not is_single:
         index = doc.integer(arguments.get(labels.INDEX_PARAMETER))
+    holds = labels.HELD in doc.parameters(template.get("outputs"))
+    variables = doc.variables(doc.mapping(template.get("container")))
+    timeout = doc.integer(variables.get(labels.TIMEOUT_VARIABLE))
+    has_pod_deadline = timeout is None and not holds
+    if has_pod_deadline:
+        timeout = doc.integer(template.get("activeDeadlineSeconds"))
     return PlannedJob(
         task=doc.text(task.get("name")),
         type=type_,
         index=index,
-        resources=doc.resources(doc.mapping(template.get("container"))),
+        resources=doc.resources(template),
         daemon=template.get("daemon") is True,
         attempts=_attempts(template),
-        timeout=doc.integer(template.get("activeDeadlineSeconds")),
+        may_release=_may_release(template),
+        timeout=timeout,
+        holds=holds,
+        has_pod_deadline=has_pod_deadline,
     )
 
 
+def _may_release(template: Node) -> bool:
+    expression = doc.text(doc.inner(template, "retryStrategy").get("expression"))
+    return labels.RELEASED_CODE in expression
+
+
 def _attempts(template: Node) -> int:
+    # Giving resources back is not an attempt.
+    if _may_release(template):
+        return 1
     limit = doc.integer(doc.inner(template, "retryStrategy").get("limit"))
     return (limit or 0) + 1
 
@@ -309,26 +325,16 @@ def _run(
     for argument in doc.items(container.get("args"))[2:]:
         if isinstance(argument, str):
             # Kubernetes reads `$$` as `$`.
-            command = _TAG.sub(
-                lambda match: f"{{{{{names.get(match[1], match[1])}}}}}", argument
-            )
+            command = _TAG.sub(partial(_placeholder, names), argument)
             commands.append(command.replace("$$", "$"))
     return tuple(commands)
 
 
+def _placeholder(names: Mapping[str, str], tag: re.Match[str]) -> str:
+    """Return what riseml.yml has for a tag of Argo."""
+    name = tag[1] or tag[2]
+    return f"{{{{{names.get(name, name)}}}}}"
+
+
 def _first_template(templates: Mapping[str, Node], tasks: list[Node]) -> Node | None:
     return templates.get(doc.text(tasks[0].get("template"))) if tasks else None
-
-
-def _kills(spec: Mapping[str, Any], notes: Mapping[str, Any]) -> Kills:
-    """Read the entries `<sub or *>=<time>` of the annotation.
-
-    The first entry of a sub counts.
-    """
-    entries: dict[str, datetime | None] = {}
-    for entry in doc.text(notes.get(labels.KILLED)).split(","):
-        sub, equals, time = entry.partition("=")
-        if equals and sub.strip():
-            entries.setdefault(sub.strip(), doc.time(time.strip()))
-    shutdown = doc.text(spec.get("shutdown")) in {"Terminate", "Stop"}
-    return Kills(entries, shutdown)

@@ -6,10 +6,10 @@ w.set.round-3(1:lr:0.1,riseml-sub:8).train       ──▶  position 5 of a sear
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from riseml import labels
+from riseml.dataclass import dataclass
 from riseml.rounds.numbers import rounds_before
 from riseml.status import document as doc
 

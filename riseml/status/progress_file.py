@@ -5,9 +5,9 @@ only once a minute.
 """
 
 import re
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from riseml.dataclass import dataclass, replace
 from riseml.status.values import ExperimentStatus
 
 _LINE = re.compile(r"(\d{1,18})/(\d{1,18}) (\d{1,9})\n")

@@ -1,13 +1,14 @@
 """Status of a run, read from its document: first the outline, then each experiment."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from riseml import labels, marks
+from riseml.dataclass import replace
 from riseml.plan import GitState, Metric
 from riseml.status import document as doc
-from riseml.status import reasons
+from riseml.status import reasons, submitter, suspension
 from riseml.status.document import Node
 from riseml.status.experiments import read_experiment
 from riseml.status.jobs import SKIPPED, by_task, read_job
@@ -18,13 +19,20 @@ from riseml.status.values import (
     SetStatus,
     ShardStatus,
     State,
-    count,
     set_state,
 )
 
 
-def read(document: Mapping[str, Any]) -> SetStatus:
-    """Read a complete document; missing fields are no error."""
+def read(
+    document: Mapping[str, Any],
+    recorded: Mapping[int | None, ExperimentStatus] | None = None,
+) -> SetStatus:
+    """Read a complete document; missing fields are no error.
+
+    `recorded` are experiments by position that are known already, so their nodes are not
+    read.
+    """
+    recorded = recorded or {}
     document = doc.mapping(document)
     outline = sketch(document)
     nodes_by_position: dict[int | None, list[Node]] = {}
@@ -33,11 +41,33 @@ def read(document: Mapping[str, Any]) -> SetStatus:
         nodes_by_position.setdefault(outline.position(node), []).append(node)
     # Nodes without a position belong to the run itself.
     outline = _with_jobs(outline, nodes_by_position.get(None, []))
-    experiments = [
-        read_experiment(outline, position, nodes_by_position.get(position, ()))
-        for position in range(len(outline.items))
-    ]
+    experiments = []
+    for position in range(len(outline.items)):
+        experiment = recorded.get(position)
+        if experiment is None:
+            nodes = nodes_by_position.get(position, ())
+            experiment = read_experiment(outline, position, nodes)
+        experiments.append(experiment)
     return assemble(outline, experiments)
+
+
+class Totals:
+    """What the experiments of a run add up to; `counts` are those in each state."""
+
+    def __init__(self) -> None:
+        self.counts: dict[State, int] = {}
+        self.started: datetime | None = None
+        self.finished: datetime | None = None
+
+    def add(self, experiment: ExperimentStatus) -> None:
+        """Add the next experiment."""
+        state, started = experiment.state, experiment.started
+        self.counts[state] = self.counts.get(state, 0) + 1
+        if started is not None:
+            self.started = min(started, self.started or started)
+        finished = experiment.finished
+        if finished is not None:
+            self.finished = max(finished, self.finished or finished)
 
 
 def read_outline(
@@ -60,16 +90,22 @@ def assemble(outline: Outline, experiments: Iterable[ExperimentStatus]) -> SetSt
     Without experiments, as in a list of runs, it holds what the document says of the run.
     """
     experiments = tuple(experiments)
+    totals = Totals()
+    for experiment in experiments:
+        totals.add(experiment)
+    return replace(run_status(outline, totals), experiments=experiments)
+
+
+def run_status(outline: Outline, totals: Totals) -> SetStatus:
+    """Return the status of a run without its experiments, which add up to `totals`."""
     metadata = doc.mapping(outline.document.get("metadata"))
     tags = doc.mapping(metadata.get("labels"))
     notes = doc.mapping(metadata.get("annotations"))
-    counts = count(experiments)
-    state = set_state(counts)
-    starts = (experiment.started for experiment in experiments)
+    state = set_state(totals.counts)
+    reason, message = suspension.reason_of_run(outline, totals.counts)
     finished = None
     if state.is_terminal:
-        ends = (experiment.finished for experiment in experiments)
-        finished = max(filter(None, ends), default=outline.finished)
+        finished = totals.finished or outline.finished
     return SetStatus(
         id=outline.id,
         name=outline.name,
@@ -79,13 +115,15 @@ def assemble(outline: Outline, experiments: Iterable[ExperimentStatus]) -> SetSt
         is_set=outline.is_set,
         state=state,
         created=outline.created,
-        started=min(filter(None, starts), default=None),
+        started=totals.started,
         finished=finished,
-        message=outline.message,
-        counts=counts,
+        reason=reason,
+        message=message or outline.message,
+        counts=totals.counts,
         concurrency=outline.concurrency,
         image=outline.image,
         base_image=doc.text(notes.get(labels.BASE_IMAGE)),
+        runner=doc.text(notes.get(labels.RUNNER)),
         framework=doc.text(tags.get(labels.FRAMEWORK)),
         run=outline.run,
         install=outline.install,
@@ -98,7 +136,7 @@ def assemble(outline: Outline, experiments: Iterable[ExperimentStatus]) -> SetSt
         shards=_shards(outline, tags, notes),
         seed=_seed(notes),
         marks=marks.read(metadata),
-        experiments=experiments,
+        submitter=submitter.read(tags, notes),
         jobs=outline.jobs,
     )
 
@@ -117,6 +155,7 @@ def _shards(
         doc.text(notes.get(labels.BASE_IMAGE)),
         tags.get(labels.ADDED) == "true",
         _seed(notes),
+        doc.text(notes.get(labels.RUNNER)),
     )
     return (shard,)
 

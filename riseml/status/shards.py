@@ -8,9 +8,9 @@ and the others have its earlier attempts.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
+from riseml.dataclass import replace
 from riseml.status import attempts
 from riseml.status.values import (
     ExperimentStatus,

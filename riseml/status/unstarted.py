@@ -1,8 +1,8 @@
 """Status of an experiment none of whose jobs has started: skipped, lost with its build, killed, or waiting."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from riseml.dataclass import replace
 from riseml.status import document as doc
 from riseml.status import reasons
 from riseml.status.document import Node
@@ -28,7 +28,13 @@ def read(
         return _failed_with(blank, search, "SEARCH")
     if root is not None or _was_killed(outline, sub):
         killed = outline.kills.time(sub) or outline.finished
-        return replace(blank, state=State.KILLED, reason="KILLED", finished=killed)
+        return replace(
+            blank,
+            state=State.KILLED,
+            reason="KILLED",
+            message=outline.kills.by_argo,
+            finished=killed,
+        )
     if outline.ended:
         return _without_nodes(outline, blank)
     return _waiting(outline, blank, search)

@@ -1,12 +1,13 @@
 """Values that describe a run: states, and the status of sets, experiments and jobs."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from riseml.dataclass import dataclass, field, replace
 from riseml.plan import NO_MARKS, GitState, Marks, Metric, Resources
+from riseml.usage import Usage
 
 
 class State(StrEnum):
@@ -36,7 +37,11 @@ class JobStatus:
 
     `earlier` has the attempts before the last one, each as the status that the job had at
     its end. A job has at most `max_attempts`.
-    `workdir` says in words which files of its working directory were kept.
+    `usage` is what it used, None before its end and where nobody measured it.
+    `workdir` says in words which files of its working directory were kept. One that `holds`
+    is kept for some time when it has failed. `held_until` is when that will end, None
+    unless the job is held now; then its state is still RUNNING, its reason HELD, and
+    `exit_code` that of the failure.
     """
 
     id: str
@@ -55,6 +60,9 @@ class JobStatus:
     resources: Resources | None = None
     node_id: str = ""
     workdir: str = ""
+    usage: Usage | None = None
+    holds: bool = False
+    held_until: datetime | None = None
 
     @property
     def attempts(self) -> tuple["JobStatus", ...]:
@@ -75,7 +83,8 @@ class ExperimentStatus:
     `measured` says more about the latter: by name, the values `best` and `last`,
     their steps where they are known, and the `source`. `progressed` is when the progress
     was reported, None where that is not known. `notes` say what a user
-    should know about it although it is not the reason of its state.
+    should know about it although it is not the reason of its state. `held_until` is when the
+    hold of its failed job `guilty` will end, None unless there is one.
     """
 
     id: str
@@ -97,6 +106,7 @@ class ExperimentStatus:
     jobs: tuple[JobStatus, ...] = ()
     shard: int = 1
     resume: str | None = None
+    held_until: datetime | None = None
 
     @property
     def number(self) -> int:
@@ -133,7 +143,8 @@ class ExperimentStatus:
 class ShardStatus:
     """One Workflow of a run, and what its experiments run; `index` counts from 1.
 
-    `is_added` means that the set had Workflows before. `seed` is that of its search.
+    `is_added` means that the set had Workflows before. `seed` is that of its search, and
+    `runner` runs its jobs.
     """
 
     index: int
@@ -143,6 +154,7 @@ class ShardStatus:
     base_image: str = ""
     is_added: bool = False
     seed: int | None = None
+    runner: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,11 +164,13 @@ class SetStatus:
     `number` is None for a document that no engine has numbered. `jobs` belong to the run
     itself: build, tensorboard. `concurrency` is None where nothing limits it. `base_image`
     is the image that install steps start from, with its digest, empty if it is not known.
+    `runner` runs the jobs on one machine (process, podman, docker), empty on a cluster.
     `excluded` are the paths that each ignore file left out of the run's code. `git` is the
     user's own repository when the run was started, None if there was none. `image_key` is
     the key of the image that install steps made, empty without them.
     `metrics` are those that riseml.yml names under `results`, `marks` what the user calls
     it and says of it.
+    `submitter` is the name by which the cluster knows who started it, empty if not known.
     `seed` is that of its search, None where nothing is random. `shards` are its Workflows,
     in their order; none where it is not known to have several.
     The engine adds two addresses that no document holds: `tensorboard_url`, where its
@@ -179,6 +193,7 @@ class SetStatus:
     concurrency: int | None = None
     image: str = ""
     base_image: str = ""
+    runner: str = ""
     framework: str = ""
     run: tuple[str, ...] = ()
     install: tuple[str, ...] = ()
@@ -191,6 +206,7 @@ class SetStatus:
     shards: tuple[ShardStatus, ...] = ()
     seed: int | None = None
     marks: Marks = NO_MARKS
+    submitter: str = ""
     experiments: tuple[ExperimentStatus, ...] = ()
     jobs: tuple[JobStatus, ...] = ()
     tensorboard_url: str | None = None
@@ -211,6 +227,7 @@ class SetStatus:
             self.config,
             self.base_image,
             seed=self.seed,
+            runner=self.runner,
         )
         return self.shards or (first,)
 
@@ -269,3 +286,15 @@ def count(statuses: Iterable[ExperimentStatus | JobStatus]) -> dict[State, int]:
     for status in statuses:
         counts[status.state] = counts.get(status.state, 0) + 1
     return counts
+
+
+def with_experiments(
+    run: SetStatus, experiments: tuple[ExperimentStatus, ...]
+) -> SetStatus:
+    """Return a run with its experiments, whose states may have changed."""
+    changed = replace(run, experiments=experiments)
+    counts = count(experiments)
+    # The documents of a run say more about its state than its experiments do.
+    if counts == count(run.experiments):
+        return changed
+    return replace(changed, state=set_state(counts), counts=counts)

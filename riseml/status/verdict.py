@@ -1,12 +1,12 @@
 """Verdict on an experiment, from the states of its jobs."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from riseml.dataclass import dataclass, replace
 from riseml.plan import Resources
 from riseml.status import document as doc
-from riseml.status import reasons
+from riseml.status import reason_words, reasons, rendezvous
 from riseml.status.document import Node
 from riseml.status.jobs import FINAL, TaskNodes, read_job
 from riseml.status.outline import Outline, PlannedJob
@@ -49,6 +49,8 @@ def judge(
     daemons = _daemons(outline, jobs)
     if _has_ended(outline, root):
         jobs = [_at_end(outline, job, sub, is_daemon=job.id in daemons) for job in jobs]
+    elif rendezvous.is_awaited(jobs):
+        return rendezvous.awaited(blank, jobs)
     # An experiment that has only daemons is decided by them.
     deciding = [job for job in jobs if job.id not in daemons] or jobs
     if not deciding:
@@ -114,7 +116,7 @@ def _at_end(
 
     The document may show it as unfinished.
     """
-    is_stopping = job.reason == reasons.STOPPING and not outline.ended
+    is_stopping = job.reason == reason_words.STOPPING and not outline.ended
     if job.state.is_terminal or is_stopping:
         return job
     if outline.kills.includes(sub):
@@ -122,7 +124,7 @@ def _at_end(
             job,
             state=State.KILLED,
             reason="KILLED",
-            message="",
+            message=outline.kills.by_argo,
             finished=outline.kills.time(sub),
         )
     if is_daemon and job.state == State.RUNNING:

@@ -6,9 +6,9 @@ continued. A partial file gets its final name only if its SHA-256 is that of the
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from riseml.dataclass import dataclass, field
 from riseml.errors import RiseMLError
 from riseml.excerpts import counted
 from riseml.storage.volume import (

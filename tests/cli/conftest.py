@@ -39,6 +39,7 @@ def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
         "RISEML_CONFIG",
         "RISEML_ENGINE",
         "RISEML_GITIGNORE",
+        "KUBECONFIG",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RISEML_HOME", str(tmp_path / "home"))

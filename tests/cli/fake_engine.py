@@ -1,12 +1,13 @@
 """Engine in memory with fixed times, for the tests of commands."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from riseml.consumption import DiskUse
 from riseml.engines import Change, Chunk, LogQuery, Pruned, Query, Submission, Submitted
 from riseml.errors import NotFoundError
 from riseml.ids import Id
@@ -161,9 +162,27 @@ class FakeEngine:
     # Repository of the code of all runs
     code: Path = Path("/nowhere")
     packages_by_key: dict[str, dict[str, str]] = field(default_factory=dict)
+    # What `disk_use` has measured
+    space: DiskUse = field(default_factory=DiskUse)
     name: str = "fake"
     build_noun: str = "environment"
     user: str = "paul"
+
+    def records(self, project: str | None = None) -> list[SetStatus]:
+        return [run for run in self.runs if project in (None, run.project)]
+
+    def disk_use(
+        self,
+        removed: Sequence[SetStatus],
+        kept: Sequence[SetStatus],
+        unused_since: float,
+    ) -> DiskUse:
+        ids = [run.id for run in removed]
+        self.calls.append(("disk_use", ids, len(kept), unused_since))
+        return self.space
+
+    def release(self, run: SetStatus, jobs: Sequence[str]) -> None:
+        self.calls.append(("release", run.id, list(jobs)))
 
     def snapshot(
         self, project: str, folder: Path, *, gitignore: bool = True

@@ -1,6 +1,7 @@
 """`riseml config` and `riseml user login`, without a cluster."""
 
 import io
+import json
 import stat
 from pathlib import Path
 
@@ -104,3 +105,61 @@ def test_a_key_and_a_kubeconfig_exclude_each_other(
         ).status
         == 2
     )
+
+
+def test_a_setting_is_changed(settings_file: Path, riseml: Riseml) -> None:
+    riseml("user", "login", "--api-key", keys.encode(PAUL))
+    result = riseml("config", "set", "gpus.shared_with_others", "yes")
+    assert (result.status, result.out, result.err) == (
+        0,
+        "",
+        f"gpus.shared_with_others is now yes in {settings_file}.\n",
+    )
+    assert "gpus.shared_with_others: true\n" in settings_file.read_text()
+    assert contexts.load(settings_file).connection().token == "eyJ.abc.def"
+    shown = json.loads(riseml("config", "show", "-o", "json").out)
+    assert shown["gpus_shared_with_others"] is True
+
+
+def test_settings_have_the_names_that_change_them(
+    settings_file: Path, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RISEML_RUNNER", raising=False)
+    riseml("config", "set", "runner", "podman")
+    riseml("config", "set", "resources.enforce", "true")
+    rows = [line.split() for line in riseml("config", "show").out.splitlines()]
+    assert ["runner", "podman", str(settings_file)] in rows
+    assert ["resources.enforce", "True", str(settings_file)] in rows
+    assert ["gpus.shared_with_others", "False"] in rows
+    shown = json.loads(riseml("config", "show", "-o", "json").out)
+    assert (shown["runner"], shown["resources_enforce"]) == ("podman", True)
+
+
+def test_an_override_of_a_changed_setting_is_named(
+    settings_file: Path, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RISEML_WORKDIR_LIMIT", "1GB")
+    result = riseml("config", "set", "workdir_limit", "20 GB")
+    assert result.err == (
+        f"workdir_limit is now 20 GB in {settings_file}.\nRISEML_WORKDIR_LIMIT overrides it.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("gpus.shared", "true", "unknown setting 'gpus.shared'"),
+        (
+            "gpus.shared_with_others",
+            "maybe",
+            "gpus.shared_with_others: 'maybe' is neither true nor false",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_refused(
+    name: str, value: str, message: str, settings_file: Path, riseml: Riseml
+) -> None:
+    result = riseml("config", "set", name, value)
+    assert result.status == 2
+    assert message in result.err
+    assert not settings_file.exists()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +83,38 @@ def test_an_engine_without_a_list_of_runs_has_nothing_to_repair(riseml: Riseml) 
     result = riseml("doctor", "--repair")
     assert (result.out, result.status) == ("", 2)
     assert "the engine fake keeps no list of runs on this machine" in result.err
+
+
+KUBECONFIG = """
+clusters: [{name: lab, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: root, user: {token: secret}}]
+contexts: [{name: lab, context: {cluster: lab, user: root}}]
+current-context: lab
+"""
+
+
+def test_an_administrator_checks_the_cluster_of_kubeconfig(
+    riseml: Riseml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "admin.kubeconfig"
+    file.write_text(KUBECONFIG, "utf-8")
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    result = riseml("doctor")
+    assert result.status == 3
+    assert "✗ The API server answers" in result.out
+    assert "https://127.0.0.1:1, as its administrator" in result.err
+    assert "checks, 1 failed" in result.err
+    monkeypatch.delenv("KUBECONFIG")
+    assert riseml("doctor").out == TABLE
+    result = riseml("doctor", "--kubeconfig", str(file))
+    assert (result.status, "as its administrator" in result.err) == (3, False)
+
+
+@pytest.mark.parametrize("text", ["current-context: ''\n", "engine: local\n"])
+def test_whoever_has_chosen_this_machine_checks_it(
+    riseml: Riseml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "missing"))
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "config").write_text(text, "utf-8")
+    assert riseml("doctor").out == TABLE

@@ -30,6 +30,40 @@ def command(name: Annotated[str, typer.Argument(metavar="NAME")], loud: bool = F
     output.say(f"HELLO {name}" if loud else f"hello {name}")
     return 5
 '''
+ENDS_WITH_TYPER = '''
+"""Their check."""
+
+import typer
+
+
+def command() -> None:
+    """Check something."""
+    raise typer.Exit(4)
+'''
+DECORATED = '''
+"""Their decorated command."""
+
+from functools import wraps
+from typing import Annotated
+
+import typer
+
+from riseml.cli import output
+
+
+def doubled(function):
+    @wraps(function)
+    def call(*args, **kwargs):
+        return 2 * function(*args, **kwargs)
+
+    return call
+
+
+@doubled
+def command(*, count: Annotated[int, typer.Option("--count")], step: Annotated[int, typer.Option("--step")] = 1) -> int:
+    """Count."""
+    return count + step
+'''
 GROUP = '''
 """Manage their cats."""
 
@@ -73,6 +107,14 @@ def test_a_command_of_another_package(install: Install, riseml: Riseml) -> None:
     assert riseml("greet").err.startswith("riseml: error: riseml greet needs 'NAME'")
     assert riseml("greet", "--help").out.startswith("Usage: riseml greet ")
     assert riseml("help", "greet") == riseml("greet", "--help")
+
+
+def test_a_command_may_use_all_of_typer(install: Install, riseml: Riseml) -> None:
+    install(audit=ENDS_WITH_TYPER, count=DECORATED)
+    assert riseml("audit").status == 4
+    assert riseml("count", "--count", "2").status == 6
+    assert riseml("count", "--count", "2", "--step=3").status == 10
+    assert "--count" in riseml("count").err
 
 
 def test_a_group_of_another_package(install: Install, riseml: Riseml) -> None:

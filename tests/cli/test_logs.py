@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -139,3 +141,28 @@ def test_a_line_without_end_does_not_fill_the_memory(
 
 def test_the_record_has_the_fields_that_are_documented() -> None:
     assert list(LineRecord.__annotations__) == ["job", "time", "attempt", "text"]
+
+
+_LARGE_LOG = """
+import resource, sys
+from riseml.cli import follow
+from riseml.engines import Chunk
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+part = b"a line of a large log\\n" * 12_000
+chunks = [Chunk("16.train", part)] * 10
+follow.show(chunks)
+before = faults()
+follow.show(chunks * 10)
+print(faults() - before, file=sys.stderr)
+"""
+
+
+def test_a_large_log_reuses_its_memory() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", _LARGE_LOG], capture_output=True, check=True
+    )
+    # Without reuse, the 100 parts of 260 KB need a new page for each 4 KB.
+    assert int(shown.stderr) < 1_000

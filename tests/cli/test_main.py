@@ -94,7 +94,7 @@ def test_every_command_has_help(name: str, riseml: Riseml) -> None:
         assert "Example" in result.out
 
 
-def _loaded(*words: str, home: Path) -> set[str]:
+def _loaded(*words: str, home: Path, folder: Path | None = None) -> set[str]:
     code = "import sys, riseml.__main__ as m; s = m.cli.main(sys.argv[1:]); print(*sys.modules, s, file=sys.stderr)"
     environment = {**os.environ, "RISEML_HOME": str(home)}
     done = subprocess.run(
@@ -102,6 +102,7 @@ def _loaded(*words: str, home: Path) -> set[str]:
         capture_output=True,
         text=True,
         env=environment,
+        cwd=folder,
         check=True,
     )
     *modules, status = done.stderr.split("\n")[-2].split()
@@ -115,6 +116,36 @@ def _loaded(*words: str, home: Path) -> set[str]:
 def test_quick_commands_load_nothing_heavy(line: str, tmp_path: Path) -> None:
     modules = _loaded(*line.split(), home=tmp_path / "none")
     assert not modules & (HEAVY | ENTRY_POINTS)
+
+
+@pytest.mark.parametrize("line", ["status", "status -a -l -n 5", "whoami"])
+def test_correct_lines_load_neither_typer_nor_dataclasses(
+    line: str, tmp_path: Path
+) -> None:
+    modules = _loaded(*line.split(), home=tmp_path / "none")
+    assert not modules & {"typer", "dataclasses", "inspect"}
+
+
+@pytest.mark.parametrize("line", ["check", "train --dry-run"])
+def test_a_plan_loads_neither_compiler_nor_typer(line: str, tmp_path: Path) -> None:
+    config = "project: quick\ntrain: {image: busybox, run: echo}\n"
+    (tmp_path / "riseml.yml").write_text(config)
+    modules = _loaded(*line.split(), home=tmp_path / "none", folder=tmp_path)
+    unneeded = {"typer", "dataclasses", "inspect", "random", "riseml.compiler"}
+    assert not modules & (HEAVY | unneeded)
+
+
+def test_status_on_one_machine_reads_no_documents(tmp_path: Path) -> None:
+    modules = _loaded("status", home=tmp_path / "none")
+    unneeded = {
+        "riseml.status.document",
+        "riseml.client.cron_schedule",
+        "decimal",
+        "shutil",
+        "socket",
+        "threading",
+    }
+    assert not modules & unneeded
 
 
 def test_help_loads_no_command(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """`riseml train`, init, check, schema, compile, delete and prune."""
 
 import json
+import os
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,12 +12,14 @@ import pytest
 import yaml
 
 from riseml.cli import output
+from riseml.client.client import Client
 from riseml.config import json_schema
 from riseml.engines import Change, Chunk
 from riseml.project import Exclusion
 from riseml.status import State
 from tests.cli.conftest import Riseml
 from tests.cli.fake_engine import FakeEngine, grid, single
+from tests.cli.test_schemas import validate
 
 HEAD = "project: toaster-net\ntrain:\n  image: python:3.12\n  resources: {cpus: 1.5, mem: 512}\n"
 PLAIN = HEAD + "  run: [python fit.py, echo done]\n"
@@ -262,6 +266,22 @@ def test_a_dry_run_as_json_lists_all_experiments(
     assert engine.calls == []
 
 
+def test_a_dry_run_shows_a_share_of_a_gpu_as_it_is_written(riseml: Riseml) -> None:
+    Path("riseml.yml").write_text(GRID)
+    settings = ("--set", "train.resources={gpus: 0.250, gpu_mem: 8G, gpu_type: t4}")
+    table = riseml("train", "--dry-run", *settings).out
+    assert "train         1      0.250  1.0    512    fit" in table
+    record = json.loads(riseml("train", "--dry-run", "-o", "json", *settings).out)
+    assert record["jobs"][0]["resources"] == {
+        "cpus": 1.0,
+        "mem": 512_000_000,
+        "gpus": 0.25,
+        "gpu_mem": 8_000_000_000,
+        "gpu_type": "t4",
+    }
+    validate("train-dry-run", json.dumps(record))
+
+
 def test_a_dry_run_for_scripts_is_the_plan(engine: FakeEngine, riseml: Riseml) -> None:
     Path("riseml.yml").write_text(GRID.replace("lr", "sub"))
     plan = json.loads(riseml("train", "--dry-run", "-o", "json").out)
@@ -278,7 +298,8 @@ def test_compile_to_stdout_and_to_files(riseml: Riseml) -> None:
     document = yaml.safe_load(printed)
     assert document["metadata"]["generateName"] == "toaster-net-"
     result = riseml("compile", "-o", "workflow.yaml")
-    assert (result.out, result.err) == ("", "Wrote workflow.yaml.\n")
+    assert result.out == ""
+    assert result.err.startswith("Wrote workflow.yaml.\nThe document needs:\n")
     assert Path("workflow.yaml").read_text() == printed
     riseml("compile", "-o", "workflow.json", "--number", "7", "--user", "paul")
     assert (
@@ -298,6 +319,79 @@ def test_compile_uses_code_from_git(riseml: Riseml) -> None:
         "https://example.org/toaster.git"
         in riseml("compile", "--git", "https://example.org/toaster.git").out
     )
+
+
+def test_compile_writes_to_a_pipe_and_through_a_link(
+    riseml: Riseml, tmp_path: Path
+) -> None:
+    pipe, link, file = (tmp_path / name for name in ("pipe", "link", "file.yaml"))
+    os.mkfifo(pipe)
+    link.symlink_to(file)
+    file.write_text("old")
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        riseml("compile", "-o", str(pipe))
+        assert reader.stdout
+        printed = reader.stdout.read()
+    assert pipe.is_fifo()
+    riseml("compile", "-o", str(link))
+    assert link.is_symlink()
+    assert file.read_text("utf-8") == printed == riseml("compile").out
+
+
+def test_compile_says_on_stderr_what_the_document_needs(riseml: Riseml) -> None:
+    needs = riseml("compile").err.splitlines()
+    assert needs[0] == "The document needs:"
+    assert needs[-1] == "`riseml compile --standalone` needs only Argo."
+    assert "  the claims riseml-data, riseml-output, riseml-store" in needs
+    assert (
+        "  code, which the document does not have: write --git URL, or --standalone"
+        in needs
+    )
+
+
+def test_compile_writes_a_template_and_a_cron_workflow(riseml: Riseml) -> None:
+    Path("riseml.yml").write_text(GRID)
+    template = yaml.safe_load(riseml("compile", "--template", "--git", "x").out)
+    names = [entry["name"] for entry in template["spec"]["arguments"]["parameters"]]
+    assert (template["kind"], names) == ("WorkflowTemplate", ["lr", "opt"])
+    result = riseml("compile", "--cron", "0 3 * * *", "--standalone")
+    cron = yaml.safe_load(result.out)
+    assert (cron["kind"], cron["spec"]["schedules"]) == ("CronWorkflow", ["0 3 * * *"])
+    assert "serviceAccountName" not in cron["spec"]["workflowSpec"]
+    assert "  images that nodes can pull: python:3.12" in result.err.splitlines()
+
+
+def test_compile_writes_a_standalone_document(riseml: Riseml) -> None:
+    result = riseml("compile", "--standalone", "--keep", "claim:team")
+    spec = yaml.safe_load(result.out)["spec"]
+    output = {"name": "output", "persistentVolumeClaim": {"claimName": "team"}}
+    assert output in spec["volumes"]
+    assert "riseml-job" not in result.out
+    assert "  the claims team" in result.err.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--keep", "artifacts"), "--keep is for standalone documents"),
+        (("--standalone", "--keep", "claim"), "does not say which claim"),
+        (("--standalone", "--keep", "disk"), "nothing keeps output like this: 'disk'"),
+        (("--standalone", "--keep", "artifacts:x"), "like this: 'artifacts:x'"),
+        (("--template", "--cron", "@daily"), "are two kinds of documents"),
+        (("--cron", "0 3 * *"), "'0 3 * *' is not a schedule"),
+        (("--cron", "@daily", "--number", "7"), "Argo makes many of this document"),
+        (
+            ("--template", "--standalone", "--keep", "new-claim"),
+            "a Workflow that calls a template gets no claim from it",
+        ),
+    ],
+)
+def test_compile_refuses_options_that_contradict_each_other(
+    riseml: Riseml, words: tuple[str, ...], message: str
+) -> None:
+    result = riseml("compile", *words)
+    assert (result.status, result.out) == (2, "")
+    assert message in result.err
 
 
 def test_compile_reports_what_cannot_be_written(riseml: Riseml) -> None:
@@ -472,6 +566,7 @@ def test_nothing_is_deleted_unasked_without_a_terminal(
     users = SimpleNamespace(
         display=lambda name: SimpleNamespace(name=name, email="p@x.org"),
         disable=lambda _name: engine.calls.append(("disable",)),
+        other_rights=lambda _user: (),
     )
     monkeypatch.setattr("riseml.cli.user._users", lambda _kubeconfig: users)
     result = riseml(*line.split())
@@ -558,3 +653,16 @@ def test_arguments_that_are_neither_file_nor_value(
     result = riseml("train", *words)
     assert result.status == 2
     assert message in result.err
+
+
+def test_a_dry_run_lists_what_differs_from_a_cluster(
+    monkeypatch: pytest.MonkeyPatch, riseml: Riseml
+) -> None:
+    sentences = ["Jobs run as you.", "Memory is not limited."]
+    monkeypatch.setattr(Client, "differences", lambda *_arguments: sentences)
+    Path("riseml.yml").write_text(GRID)
+    assert riseml("train", "--dry-run").out.endswith(
+        "\n\nUnlike on a cluster:\n- Jobs run as you.\n- Memory is not limited.\n"
+    )
+    plan = json.loads(riseml("train", "--dry-run", "-o", "json").out)
+    assert plan["differences"] == sentences

@@ -5,7 +5,9 @@ import copy
 import csv
 import io
 import json
+import stat
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from riseml.cluster import keys
 from riseml.cluster.api import Api, path_of
 from riseml.cluster.api_errors import ConflictError
 from riseml.cluster.connection import Connection
-from riseml.cluster.users import TOKEN
+from riseml.cluster.user_token import TOKEN
 from riseml.errors import NotFoundError
 from tests.cli.conftest import Riseml
 from tests.cli.test_schemas import validate
@@ -62,6 +64,7 @@ class FakeApi(Api):
         namespace: str | None = None,
         *,
         dry_run: bool = False,
+        force: bool = True,
     ) -> dict[str, Any]:
         object_path = path_of(body, namespace)
         stored = copy.deepcopy(dict(body))
@@ -179,6 +182,7 @@ def test_list_as_data_contains_no_keys(api: FakeApi, riseml: Riseml) -> None:
             "email": "paul@example.com",
             "enabled": True,
             "namespace": "riseml-paul",
+            "subjects": [],
             "limits": {"requests.cpu": "8"},
             "used": {},
         }
@@ -237,3 +241,172 @@ def test_users_in_all_formats(
     assert json.loads(row["limits"]) == {"requests.cpu": "8"}
     assert ("api_key" in row) == (words[0] == "display")
     assert riseml(*command, "-o", "name").out == "paul\n"
+
+
+CREATE_TEAM = (
+    *("user", "create", "--username", "vision", "--email", "v@example.com"),
+    *("--subject", "group:vision", "--subject", "ana@example.com"),
+)
+BINDING = (
+    "/apis/rbac.authorization.k8s.io/v1/namespaces/riseml-vision/rolebindings/"
+    "riseml-user"
+)
+ROLE = "/apis/rbac.authorization.k8s.io/v1/namespaces/riseml-vision/roles/riseml-user"
+KEY_SECRET = f"/api/v1/namespaces/riseml-vision/secrets/{TOKEN}"
+
+
+def test_a_user_with_subjects_has_no_key(api: FakeApi, riseml: Riseml) -> None:
+    result = riseml(*CREATE_TEAM)
+    assert (result.status, result.out) == (
+        0,
+        "Username: vision\nEmail: v@example.com\nSubjects: group:vision, ana@example.com\n",
+    )
+    assert "riseml user login --kubeconfig FILE --namespace riseml-vision" in result.err
+    assert KEY_SECRET not in api.objects
+    names = [(item["kind"], item["name"]) for item in api.objects[BINDING]["subjects"]]
+    assert names == [("Group", "vision"), ("User", "ana@example.com")]
+    (record,) = validate("user-list", riseml("user", "list", "-o", "json").out)
+    assert record["subjects"] == ["group:vision", "ana@example.com"]
+    displayed = json.loads(riseml("user", "display", "vision", "-o", "json").out)
+    assert displayed["api_key"] is None
+
+
+def test_an_update_adds_and_removes_subjects(api: FakeApi, riseml: Riseml) -> None:
+    riseml(*CREATE_TEAM)
+    update = ("user", "update", "--username", "vision")
+    assert riseml(*update, "--gpus", "4").status == 0
+    assert len(api.objects[BINDING]["subjects"]) == 2
+    options = ("--subject", "ben", "--remove-subject", "group:vision", "--key")
+    changed = riseml(*update, *options)
+    assert "Subjects: ana@example.com, ben\n" in changed.out
+    assert printed_key(changed.out).namespace == "riseml-vision"
+    names = [item["name"] for item in api.objects[BINDING]["subjects"]]
+    assert names == ["riseml-user", "ana@example.com", "ben"]
+    assert riseml(*update, "--no-key").status == 0
+    assert KEY_SECRET not in api.objects
+    unknown = riseml(*update, "--remove-subject", "eve")
+    assert "Subjects are ana@example.com, ben." in unknown.err
+    nobody = ("--remove-subject", "ben", "--remove-subject", "ana@example.com")
+    result = riseml(*update, *nobody)
+    assert result.status == 2
+    assert "nobody could use the namespace" in result.err
+
+
+def test_disabling_a_user_ends_the_rights_of_subjects(
+    api: FakeApi, riseml: Riseml
+) -> None:
+    riseml(*CREATE_TEAM)
+    foreign = BINDING.replace("riseml-user", "editors")
+    api.objects[foreign] = {
+        "metadata": {"name": "editors"},
+        "roleRef": {"kind": "ClusterRole", "name": "edit"},
+        "subjects": [{"kind": "User", "name": "ana@example.com"}],
+    }
+    result = riseml("user", "disable", "vision", "--yes")
+    assert result.out == "User vision disabled\n"
+    assert "editors gives ana@example.com the ClusterRole edit" in result.err
+    assert ROLE not in api.objects
+    assert (
+        "Access: none, the user is disabled" in riseml("user", "display", "vision").out
+    )
+    assert riseml("user", "update", "--username", "vision").status == 0
+    assert ROLE in api.objects
+    assert len(api.objects[BINDING]["subjects"]) == 2
+
+
+def test_a_key_goes_into_a_file_of_its_owner(
+    api: FakeApi, riseml: Riseml, tmp_path: Path
+) -> None:
+    file = tmp_path / "paul.key"
+    file.write_text("an earlier key")
+    file.chmod(0o644)
+    result = riseml(*CREATE_PAUL, "--output", str(file))
+    assert result.out == "Username: paul\nEmail: paul@example.com\n"
+    assert f"`riseml user login < {file}`" in result.err
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert keys.decode(file.read_text()).token == "token-1"
+    assert [path.name for path in tmp_path.iterdir() if "key" in path.name] == [
+        "paul.key"
+    ]
+    riseml("user", "disable", "paul", "--yes")
+    updated = riseml("user", "update", "--username", "paul", "--output", str(file))
+    assert "API key" not in updated.out
+    assert keys.decode(file.read_text()).token == "token-2"
+
+
+@pytest.mark.parametrize("target", ["missing/paul.key", "."])
+def test_a_key_that_cannot_be_written_creates_no_user(
+    target: str, api: FakeApi, riseml: Riseml, tmp_path: Path
+) -> None:
+    result = riseml(*CREATE_PAUL, "--output", str(tmp_path / target))
+    assert result.status == 2
+    assert "for the key" in result.err or "does not exist" in result.err
+    assert not api.objects
+
+
+def test_a_user_gets_the_products_of_the_gpus_of_all_nodes(
+    riseml: Riseml, api: FakeApi
+) -> None:
+    riseml(*CREATE_PAUL)
+    settings = "/api/v1/namespaces/riseml-paul/configmaps/riseml"
+    assert "gpu_products" not in json.loads(api.objects[settings]["data"]["target"])
+    label = {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-40GB"}
+    api.objects["/api/v1/nodes/a"] = {"metadata": {"name": "a", "labels": label}}
+    riseml("user", "update", "--username", "paul")
+    target = json.loads(api.objects[settings]["data"]["target"])
+    assert target["gpu_products"] == ["NVIDIA-A100-SXM4-40GB"]
+
+
+STORED_VALUES = "/api/v1/namespaces/riseml/configmaps/riseml-values"
+SETTINGS_OF_PAUL = "/api/v1/namespaces/riseml-paul/configmaps/riseml"
+
+
+def test_values_reach_all_users(api: FakeApi, riseml: Riseml) -> None:
+    assert riseml(*CREATE_PAUL).status == 0
+    riseml("user", "create", "--username", "ida", "--email", "ida@example.com")
+    assert riseml("user", "disable", "ida", "-y").status == 0
+    text = "gpuResource: amd.com/gpu\nlimits: {mem: false}\nimagePullSecrets: [hub]\n"
+    api.objects[STORED_VALUES] = {"metadata": {}, "data": {"values.yml": text}}
+    hub = {"metadata": {"name": "hub"}, "type": "t", "data": {"a": "Yg=="}}
+    api.objects["/api/v1/namespaces/riseml/secrets/hub"] = hub
+    assert "limit_mem" not in api.objects[SETTINGS_OF_PAUL]["data"]["target"]
+    result = riseml("user", "update", "--all")
+    assert (result.status, result.out) == (
+        0,
+        "~ user ida updated\n~ user paul updated\n",
+    )
+    for user in ("ida", "paul"):
+        namespace = f"/api/v1/namespaces/riseml-{user}"
+        data = api.objects[f"{namespace}/configmaps/riseml"]["data"]
+        target = json.loads(data["target"])
+        assert (target["gpu_resource"], target["limit_mem"]) == ("amd.com/gpu", False)
+        assert api.objects[f"{namespace}/secrets/hub"]["data"] == {"a": "Yg=="}
+    enabled = [line.split()[-1] for line in riseml("user", "list").out.splitlines()[1:]]
+    assert enabled == ["False", "True"]
+    assert not [name for name in api.objects if f"riseml-ida/secrets/{TOKEN}" in name]
+
+
+def test_all_users_cannot_get_the_quota_of_one(api: FakeApi, riseml: Riseml) -> None:
+    result = riseml("user", "update", "--all", "--gpus", "2")
+    assert (result.status, result.out) == (2, "")
+    assert "--all changes nothing but" in result.err
+    result = riseml("user", "update")
+    assert (result.status, "which user?" in result.err) == (2, True)
+
+
+def test_a_limit_range_of_an_administrator_stays(
+    api: FakeApi, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert riseml(*CREATE_PAUL).status == 0
+    applied = api.apply
+
+    def refuse(body: Any, namespace: Any = None, **options: Any) -> Any:
+        if body["kind"] == "LimitRange" and not options.get("force", True):
+            raise ConflictError("conflict with kubectl-edit")
+        return applied(body, namespace, **options)
+
+    monkeypatch.setattr(api, "apply", refuse)
+    path = "/api/v1/namespaces/riseml-paul/limitranges/riseml"
+    api.objects[path]["spec"] = {"limits": "mine"}
+    assert riseml("user", "update", "--username", "paul").status == 0
+    assert api.objects[path]["spec"] == {"limits": "mine"}

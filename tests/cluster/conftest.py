@@ -1,4 +1,7 @@
-"""Fixtures on the cluster of KUBECONFIG: the system as an administrator installs it, and a user."""
+"""Fixtures on the cluster of KUBECONFIG: the system as an administrator installs it, and a user.
+
+With RISEML_TEST_LOGIN=person, the user has no key, and logs in as a person of the organization.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,11 +14,15 @@ from riseml.client.client import Client
 from riseml.cluster import access, certificates, installation
 from riseml.cluster.api import Api, path
 from riseml.cluster.connection import from_kubeconfig
+from riseml.cluster.subjects import KEY_ALONE, Grant
 from riseml.cluster.users import User, Users
 from riseml.cluster.values import Values, read_values
-from tests.cluster import residents
+from tests.cluster import people, residents
 from tests.cluster.installed import NAMESPACE, USER, VALUES
 from tests.cluster.user_namespace import wait_until
+from tests.contract.cluster import PERSON
+
+_PERSON = f"{USER}@example.com"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +77,8 @@ def administrator(api: Api, values: Values) -> Iterator[Api]:
 @pytest.fixture(scope="module")
 def user(administrator: Api, values: Values) -> Iterator[User]:
     users = Users(administrator, values.offer())
-    created = users.create(USER, "test@example.com")
+    grant = Grant((_PERSON,), has_key=False) if PERSON else KEY_ALONE
+    created = users.create(USER, "test@example.com", grant=grant)
     certificates.distribute(administrator)
     yield created
     residents.leave(administrator, NAMESPACE)
@@ -79,10 +87,16 @@ def user(administrator: Api, values: Values) -> Iterator[User]:
 
 @pytest.fixture
 def client(user: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """Return a client that the user has logged in with the key."""
+    """Return a client that the user has logged in with the key, or as a person without one."""
     monkeypatch.setenv("RISEML_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("KUBECONFIG", raising=False)
     (tmp_path / "home").mkdir()
-    entry = access.verified(access.by_key(user.key))
+    if PERSON:
+        person = people.person(tmp_path / "person", _PERSON)
+        kubeconfig = str(person.kubeconfig(user.namespace))
+        entry = access.by_kubeconfig(kubeconfig, None, None)
+    else:
+        entry = access.by_key(user.key)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    entry = access.verified(entry)
     access.remember(tmp_path / "home" / "config", entry, "")
     return Client(tmp_path / "home")

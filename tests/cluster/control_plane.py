@@ -2,8 +2,9 @@
 
     python tests/cluster/control_plane.py COMMAND...      sets KUBECONFIG for it and returns its exit status
 
-Objects, rights, tokens, admission and quotas are real, but no pod runs. It needs Go and, if etcd or openssl are
-missing, Debian and root. The first build takes about 7 minutes; its results stay in CACHE.
+Objects, rights, tokens, admission and quotas are real, but no pod runs. People can log in by OpenID Connect: beside the
+kubeconfig, `issuer.key` signs their tokens, and `issuer.url` has the address of the issuer. It needs Go and, if etcd
+or openssl are missing, Debian and root. The first build takes about 7 minutes; its results stay in CACHE.
 """
 
 import os
@@ -18,11 +19,18 @@ from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+# The file also runs as a program, by its path.
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.cluster import issuer
+
 MODULE = Path(__file__).parent / "go"
 CACHE = Path("~/.cache/riseml-control-plane").expanduser()
 TOOLS = ("kube-apiserver", "kube-controller-manager")
 _PACKAGES = {"etcd": "etcd-server", "openssl": "openssl"}
 _READY_SECONDS = 120.0
+OIDC_PREFIX = "oidc:"
+"""Prefix of the names of people and groups who log in by OpenID Connect."""
 
 
 def build() -> Path:
@@ -56,13 +64,16 @@ def build() -> Path:
 @contextmanager
 def control_plane(tools: Path, home: Path) -> Iterator[Path]:
     """Start everything in a folder and yield the kubeconfig of an administrator."""
-    store, peer, server, manager = _ports(4)
+    store, peer, server, manager, login = _ports(5)
     etcd_url, server_url = f"http://127.0.0.1:{store}", f"https://127.0.0.1:{server}"
     _certificates(home)
     for name in ("admin", "manager"):
         _kubeconfig(home, name, server_url)
     with ExitStack() as running:
         start = _Starter(home, running)
+        certificate = (home / "server.crt", home / "server.key")
+        people = running.enter_context(issuer.serve(home, login, certificate))
+        (home / "issuer.url").write_text(people.url)
         start(
             "etcd",
             "etcd",
@@ -88,6 +99,13 @@ def control_plane(tools: Path, home: Path) -> Iterator[Path]:
             "--service-cluster-ip-range=10.96.0.0/16",
             "--endpoint-reconciler-type=none",
             "--authorization-mode=Node,RBAC",
+            f"--oidc-issuer-url={people.url}",
+            f"--oidc-ca-file={home}/ca.crt",
+            f"--oidc-client-id={issuer.CLIENT}",
+            "--oidc-username-claim=email",
+            f"--oidc-username-prefix={OIDC_PREFIX}",
+            "--oidc-groups-claim=groups",
+            f"--oidc-groups-prefix={OIDC_PREFIX}",
             "--allow-privileged=true",
             f"--cert-dir={home}",
         )
@@ -227,9 +245,12 @@ def main(command: Sequence[str]) -> int:
         tempfile.TemporaryDirectory(prefix="riseml-control-plane-") as home,
         control_plane(tools, Path(home)) as kubeconfig,
     ):
-        return subprocess.run(
-            command, check=False, env={**os.environ, "KUBECONFIG": str(kubeconfig)}
-        ).returncode
+        environment = {
+            **os.environ,
+            "KUBECONFIG": str(kubeconfig),
+            "RISEML_TEST_CONTROL_PLANE": "yes",
+        }
+        return subprocess.run(command, check=False, env=environment).returncode
 
 
 if __name__ == "__main__":

@@ -5,16 +5,20 @@ first, so the answer is the same, and nothing is damaged if rights are too wide.
 """
 
 import json
+import os
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
+import pytest
 import urllib3
 
-from riseml.cluster import keys
+from riseml.cluster import STORE, keys
 from riseml.cluster.api import Api, path
 from riseml.cluster.connection import Connection
 from riseml.cluster.namespace_objects import Offer
+from riseml.cluster.store import is_ready
+from riseml.cluster.subjects import KEY_ALONE, Grant
 from riseml.cluster.users import User, Users
 from tests.cluster.user_namespace import wait_until
 
@@ -38,26 +42,32 @@ def define_argo(api: Api) -> None:
     for plural, kind in (
         ("workflows", "Workflow"),
         ("workflowtaskresults", "WorkflowTaskResult"),
+        ("workflowtemplates", "WorkflowTemplate"),
+        ("cronworkflows", "CronWorkflow"),
     ):
-        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-        version = {
-            "name": "v1alpha1",
-            "served": True,
-            "storage": True,
-            "schema": {"openAPIV3Schema": schema},
-        }
-        body = {
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {"name": f"{plural}.argoproj.io"},
-            "spec": {
-                "group": "argoproj.io",
-                "names": {"plural": plural, "kind": kind},
-                "scope": "Namespaced",
-                "versions": [version],
-            },
-        }
-        api.ensure(_DEFINITIONS, body)
+        api.ensure(_DEFINITIONS, definition(plural, kind))
+
+
+def definition(plural: str, kind: str) -> dict[str, Any]:
+    """Return the definition of a kind of Argo, which accepts all fields."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {
+        "name": "v1alpha1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": schema},
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.argoproj.io"},
+        "spec": {
+            "group": "argoproj.io",
+            "names": {"plural": plural, "kind": kind, "singular": kind.lower()},
+            "scope": "Namespaced",
+            "versions": [version],
+        },
+    }
 
 
 def leave(api: Api, namespace: str) -> None:
@@ -67,16 +77,26 @@ def leave(api: Api, namespace: str) -> None:
     api.delete(path("namespaces", None, namespace))
 
 
-def wait_until_gone(api: Api, namespace: str) -> None:
-    """Wait until a namespace is gone, before which no user of this name can be created."""
+def wait_for_store(api: Api, namespace: str) -> None:
+    """Wait until the store of a user is ready."""
+    pods = path("pods", namespace)
+    wait_until(
+        lambda: any(map(is_ready, api.items(pods, labelSelector=f"app={STORE}"))),
+        90,
+        "the store",
+    )
+
+
+def wait_until_gone(api: Api, namespace: str, seconds: float = 120) -> None:
+    """Wait until a namespace is gone; until then, no object can be created in it."""
     wait_until(
         lambda: api.find(path("namespaces", None, namespace)) is None,
-        120,
+        seconds,
         f"{namespace} to go",
     )
 
 
-def make(users: Users, name: str) -> User:
+def make(users: Users, name: str, grant: Grant = KEY_ALONE) -> User:
     """Create a user, or update one that an earlier test has left.
 
     A user that is being deleted is waited for.
@@ -89,7 +109,16 @@ def make(users: Users, name: str) -> User:
         and time.monotonic() < end
     ):
         time.sleep(0.5)
-    return users.update(name) if existing else users.create(name, f"{name}@example.com")
+    if existing:
+        return users.update(name, grant=grant)
+    return users.create(name, f"{name}@example.com", grant=grant)
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skip a test on somebody's cluster, and fail it on the control plane of the tests, which has everything."""
+    if "RISEML_TEST_CONTROL_PLANE" in os.environ:
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 class Caller:

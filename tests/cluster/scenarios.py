@@ -182,7 +182,7 @@ class Scenario:
         steps = tuple(
             BuildStep(step, ("hello.py",)) for step in self.plan.get("install", ())
         )
-        build = Build(f"key-{number}", steps)
+        build = Build(f"key-{number}", steps) if steps else None
         origin = Origin("me", number, revision, build=build)
         document = compile_workflow(
             ExperimentSet(**values), origin, Target(git_image=IMAGE, build_image=IMAGE)
@@ -289,6 +289,13 @@ def _kill_gang(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     run.terminate()
 
 
+def _kill_released(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
+    run.until_node("sub:1).master(0)", "Failed")
+    run.until_node("sub:1).master(1)", "Running")
+    run.mark_killed("*")
+    run.terminate()
+
+
 def _kill_one_gang(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     _until_met(run, "1")
     run.mark_killed("1")
@@ -318,10 +325,6 @@ def _watch_grid(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
 
 def _ask_too_much(document: Document) -> None:
     template(document, "ps")["container"]["resources"]["requests"]["cpu"] = "1000"
-    template(document, "ps")["pendingTimeout"] = "40s"
-    for entry in template(document, "worker")["container"]["env"]:
-        if entry["name"] == "RISEML_GANG_TIMEOUT":
-            entry["value"] = "300"
 
 
 def _lose_name(document: Document) -> None:
@@ -451,6 +454,14 @@ def _quota(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
         namespace.limit_pods(None)
 
 
+def _limit_pod(document: Document) -> None:
+    """Let Argo end the pod at the timeout, as older versions did."""
+    body = template(document, "train")
+    body["activeDeadlineSeconds"] = 8
+    variables = body["container"]["env"]
+    variables[:] = [entry for entry in variables if entry["name"] != "RISEML_TIMEOUT"]
+
+
 def _mark_second(document: Document) -> None:
     document["metadata"]["annotations"][labels.KILLED] = "2=2020-01-01T00:00:00Z"
 
@@ -568,9 +579,9 @@ SCENARIOS: dict[str, Scenario] = {
         one("KILLED KILLED 143"), run=('[ "$RISEML_ATTEMPT" != 0 ] || exit 4', "sleep 300"),
         plan={"retries": Retries(3)}, act=_kill_retry,
     ),
-    "timeout": Scenario(one("FAILED TIMEOUT 143 train"), plan={"timeout": 8}),
+    "timeout": Scenario(one("FAILED TIMEOUT 143 train"), plan={"timeout": 8}, edit=_limit_pod),
     "timeout-checkpoint": Scenario(
-        one("FAILED TIMEOUT 0 train"), plan={"timeout": 8},
+        one("FAILED TIMEOUT 0 train"), plan={"timeout": 8}, edit=_limit_pod,
         run=(_python(TRAP.format("(time.sleep(3), open('/output/checkpoint', 'w').write('x'), sys.exit(0))")),),
     ),
     "when-skipped": Scenario(
@@ -697,9 +708,9 @@ SCENARIOS: dict[str, Scenario] = {
         Outcome("FINISHED", ("FINISHED COMPLETED 0",) * 4, members=(*["FINISHED COMPLETED 0"] * 3, "FINISHED STOPPED")),
         plan=gang(run=_meeting(_by_job(ps="sleep 300", others="true"))), experiments=4, concurrency=2,
     ),
-    "gang-released": Scenario(
-        one("FAILED GANG 75 master", "FAILED GANG 75", *["KILLED PEER"] * 2, "FAILED UNSCHEDULED"),
-        plan=gang(run=("sleep 300",), gang_timeout=15), edit=_ask_too_much,
+    "gang-waits": Scenario(
+        one("KILLED KILLED", *["KILLED KILLED"] * 4),
+        plan=gang(run=("sleep 300",), gang_timeout=15), edit=_ask_too_much, act=_kill_released,
     ),
     "gang-nameless": Scenario(
         one("FAILED GANG 75 master", "FAILED GANG 75", *["KILLED PEER"] * 3),
@@ -763,5 +774,13 @@ SCENARIOS: dict[str, Scenario] = {
     "early-stop": Scenario(
         Outcome("FINISHED", ("FINISHED COMPLETED 0", "FINISHED EARLY 0")), run=(_python(EPOCHS),), experiments=2,
         plan={"early_stop": EarlyStop((3,), 9, metric=Metric("loss", "min"))},
+    ),
+    "lines-timeout": Scenario(
+        one("FAILED TIMEOUT 124 train"), plan={"timeout": 5},
+        run=(_python(TRAP.format("(open('/output/checkpoint', 'w').write('x'), sys.exit(0))")),),
+    ),
+    # The pod ends after the timeout, but its lines do not.
+    "lines-in-time": Scenario(
+        one("FINISHED COMPLETED 0"), plan={"timeout": 5}, run=("sleep 1",), edit=_add_sidecar("trap '' TERM; sleep 12"),
     ),
 }  # fmt: skip

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from riseml import labels
 from riseml.cluster import keys
 from riseml.cluster.api import Api, path
+from riseml.cluster.api_errors import RefusedError
 from riseml.cluster.connection import from_kubeconfig
 from riseml.cluster.users import Users
 from tests.cluster import residents
@@ -102,6 +104,16 @@ def _workflow(name: str, **spec: Any) -> dict[str, Any]:
         "metadata": {"name": name},
         "spec": {key: value for key, value in fields.items() if value is not None},
     }
+
+
+def test_a_copy_of_a_run_is_refused(api: Api) -> None:
+    document = _workflow("copy-1")
+    document["metadata"]["labels"] = {
+        labels.NUMBER: "1",
+        labels.RESUBMITTED: "original-1",
+    }
+    with pytest.raises(RefusedError, match="`riseml rerun` runs it again"):
+        api.create(path("workflows", api.connection.namespace), document, dryRun="All")
 
 
 def _end(api: Api, document: dict[str, Any]) -> tuple[str, str]:

@@ -78,9 +78,8 @@ def test_connections_are_forwarded_until_the_pod_ends(
             hashlib.sha256(body).hexdigest()
             for body in pool.map(get, [f"{forwarding.url}/big"] * 16)
         }
-    logged = b"".join(
-        engine.api.open(f"{path('pods', engine.namespace, pod)}/log").stream()
-    ).decode()
+    log: bytes = engine.api.open(f"{path('pods', engine.namespace, pod)}/log").read()
+    logged = log.decode()
     assert digests == {logged.split()[0]}
     assert forwarding.is_open()
     engine.api.delete(path("pods", engine.namespace, pod))

@@ -1,4 +1,6 @@
-"""Isolation of users: real tokens reach nothing outside their namespace, and there only what users need.
+"""Isolation of users: real logins reach nothing outside their namespace, and there only what users need.
+
+All tests run for users with API keys, for people without one, and for members of teams that share a namespace.
 
 KUBECONFIG=… pytest -m control_plane -n 1 tests/cluster/test_isolation.py
 """
@@ -6,17 +8,22 @@ KUBECONFIG=… pytest -m control_plane -n 1 tests/cluster/test_isolation.py
 import base64
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from riseml.cluster import reviews
 from riseml.cluster.api import Api, path
 from riseml.cluster.api_errors import RefusedError
 from riseml.cluster.connection import Connection, from_kubeconfig
+from riseml.cluster.subjects import Grant
 from riseml.cluster.users import Users
-from riseml.errors import InvalidInputError
-from tests.cluster import residents
+from riseml.errors import InvalidInputError, NotAllowedError
+from riseml.queues import kueue
+from tests.cluster import people, residents
+from tests.cluster.control_plane import OIDC_PREFIX
 from tests.cluster.residents import OFFER, Caller, caller
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.timeout(200)]
@@ -33,6 +40,12 @@ VERBS = (
 )
 CORE, ARGO = "/api/v1", "/apis/argoproj.io/v1alpha1"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
+# The API server refuses requests before it looks whether it has their kind.
+KUEUE = f"/apis/{kueue.VERSION}"
+# Users of a cluster with a queue have the most rights.
+QUEUED = replace(
+    OFFER, target={**OFFER.target, "queue": {"kueue": {"queue": "research"}}}
+)
 
 # All kinds of namespaces: API group and version, plural, subresource, a name.
 NAMESPACED = [
@@ -47,7 +60,8 @@ NAMESPACED = [
     (CORE, "services", "proxy", "riseml"),
     (CORE, "serviceaccounts", "token", "riseml-job"),
     (CORE, "serviceaccounts", "token", "riseml-user"),
-    *((ARGO, plural, "", "some") for plural in ("workflows", "workflowtaskresults")),
+    *((ARGO, plural, "", "some") for plural in (
+        "workflows", "workflowtaskresults", "workflowtemplates", "cronworkflows")),
     *((RBAC, plural, "", "riseml-user") for plural in ("roles", "rolebindings")),
     *(("/apis/apps/v1", plural, "", "riseml-store") for plural in (
         "deployments", "daemonsets", "statefulsets", "replicasets", "controllerrevisions")),
@@ -59,6 +73,11 @@ NAMESPACED = [
     ("/apis/policy/v1", "poddisruptionbudgets", "", "some"),
     ("/apis/autoscaling/v2", "horizontalpodautoscalers", "", "some"),
     ("/apis/authorization.k8s.io/v1", "localsubjectaccessreviews", "", "some"),
+    *((KUEUE, plural, "", "research") for plural in ("workloads", "localqueues")),
+    *((KUEUE, plural, "status", "research") for plural in ("workloads", "localqueues")),
+    (f"/apis/visibility.{kueue.VERSION}", "localqueues", "pendingworkloads", "research"),
+    *((f"/apis/{group}", "podgroups", "", "some") for group in (
+        "scheduling.volcano.sh/v1beta1", "scheduling.x-k8s.io/v1alpha1")),
 ]  # fmt: skip
 GLOBAL = [
     *((CORE, plural) for plural in ("nodes", "namespaces", "persistentvolumes")),
@@ -75,11 +94,15 @@ GLOBAL = [
         "mutatingwebhookconfigurations")),
     ("/apis/authentication.k8s.io/v1", "tokenreviews"),
     ("/apis/authorization.k8s.io/v1", "subjectaccessreviews"),
+    *((KUEUE, plural) for plural in (
+        "clusterqueues", "cohorts", "resourceflavors", "workloadpriorityclasses", "workloads", "localqueues")),
 ]  # fmt: skip
 
 # Rights of a user in the own namespace: (plural/subresource, name or * for any): verbs.
 ALLOWED = {
     ("workflows", "*"): {"get", "list", "watch", "create", "patch", "delete"},
+    ("workflowtemplates", "*"): {"get", "list", "watch"},
+    ("cronworkflows", "*"): {"get", "list", "watch"},
     ("pods", "*"): {"get", "list", "watch", "delete"},
     ("pods/log", "*"): {"get"},
     ("pods/exec", "*"): {"get", "create"},
@@ -92,6 +115,9 @@ ALLOWED = {
     ("resourcequotas", "*"): {"get", "list"},
     ("services", "*"): {"get", "list"},
     ("deployments", "*"): {"get", "list"},
+    ("workloads", "*"): {"get", "list", "watch"},
+    ("localqueues", "*"): {"get", "list", "watch"},
+    ("localqueues/pendingworkloads", "*"): {"get"},
 }
 JOB_ALLOWED = {
     ("workflowtaskresults", "*"): {"create", "patch"},
@@ -107,29 +133,62 @@ WORKFLOW: dict[str, Any] = {
 
 @dataclass
 class Residents:
-    """Administrator, and two users who know each other's names."""
+    """Administrator, and two users who know each other's names; `kind` says how they log in."""
 
     users: Users
     ann: Caller
     bob: Caller
+    kind: str
 
     @property
     def api(self) -> Api:
         return self.users.api
 
 
-@pytest.fixture(scope="module")
-def two(worker_id: str) -> Iterator[Residents]:
-    api = Api(from_kubeconfig())
+@pytest.fixture(scope="module", params=["key", "person", "team", "oidc"])
+def two(
+    request: pytest.FixtureRequest,
+    worker_id: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Residents]:
+    api, kind = Api(from_kubeconfig()), str(request.param)
     residents.define_argo(api)
-    users = Users(api, OFFER)
-    created = [
-        residents.make(users, f"isolation-{name}-{worker_id}")
-        for name in ("ann", "bob")
-    ]
-    yield Residents(users, *map(caller, created))
-    for user in created:
-        residents.leave(api, user.namespace)
+    users = Users(api, QUEUED)
+    callers = []
+    for name in ("ann", "bob"):
+        user_name = f"isolation-{kind}-{name}-{worker_id}"
+        folder = tmp_path_factory.mktemp(user_name)
+        callers.append(_caller(users, kind, user_name, folder))
+    ann, bob = callers
+    yield Residents(users, ann, bob, kind)
+    for resident in callers:
+        residents.leave(api, resident.connection.namespace)
+
+
+def _caller(users: Users, kind: str, name: str, folder: Path) -> Caller:
+    """Create a user, and return a client with its key, or of a person without one.
+
+    A team has two members in a group; the client is the second one, who also belongs to
+    other groups of the organization.
+    """
+    if kind == "key":
+        return caller(residents.make(users, name))
+    login = f"{name}@example.com"
+    if kind == "oidc":
+        grant = Grant((f"group:{OIDC_PREFIX}{name}-members",), has_key=False)
+        user = residents.make(users, name, grant)
+        groups = ("everybody", f"{name}-members")
+        kubeconfig = people.member(folder, login, *groups, namespace=user.namespace)
+        return Caller(replace(from_kubeconfig(kubeconfig), user=name))
+    subject, memberships = login, ["everybody"]
+    if kind == "team":
+        subject = f"group:{name}-members"
+        memberships.append(f"{name}-members")
+        people.person(folder / "first", f"first-{login}", *memberships)
+    grant = Grant((subject,), has_key=False)
+    user = residents.make(users, name, grant)
+    member = people.person(folder / "member", login, *memberships)
+    return Caller(member.connection(user.namespace))
 
 
 def _other_namespaces(two: Residents) -> list[str]:
@@ -440,7 +499,7 @@ def _answer(two: Residents, pod: dict[str, Any]) -> str:
     """Return why a pod is refused in a user's namespace, empty if it is not."""
     try:
         two.api.create(path("pods", two.ann.connection.namespace), pod, **residents.DRY)
-    except RefusedError as error:
+    except (RefusedError, NotAllowedError) as error:
         return str(error)
     return ""
 
@@ -450,7 +509,10 @@ def test_pods_that_leave_their_namespace_are_refused(
     name: str, policed: Residents
 ) -> None:
     answer = _answer(policed, REFUSED[name])
-    assert "violates PodSecurity" in answer or "riseml-user-pods" in answer
+    reasons = ["violates PodSecurity", "riseml-user-pods"]
+    # Without a key, there is no such account.
+    reasons += ['serviceaccount "riseml-user" not found']
+    assert any(reason in answer for reason in reasons), answer
 
 
 @pytest.mark.parametrize("name", ALLOWED_PODS)
@@ -472,6 +534,62 @@ def test_workflows_that_leave_their_namespace_are_refused(
     status, message = _submission(policed, REFUSED_WORKFLOWS[name])
     assert status == 422
     assert "riseml-user-workflows" in message
+
+
+def _marked(name: str, *, resubmitted: bool = False) -> dict[str, Any]:
+    """Return the metadata of a Workflow that names somebody as its submitter."""
+    metadata: dict[str, Any] = {
+        "name": "submitted",
+        "annotations": {"riseml.io/submitter": name},
+    }
+    if resubmitted:
+        metadata["labels"] = {_RESUBMITTED: "tried"}
+    return metadata
+
+
+_RESUBMITTED = "workflows.argoproj.io/resubmitted-from-workflow"
+
+
+def test_users_can_submit_in_their_own_names_only(policed: Residents) -> None:
+    ann = Api(policed.ann.connection)
+    own = reviews.name_of_user(ann)
+    if policed.kind == "key":
+        assert own == (
+            f"system:serviceaccount:{policed.ann.connection.namespace}:riseml-user"
+        )
+    else:
+        prefix = OIDC_PREFIX if policed.kind == "oidc" else ""
+        name = policed.ann.connection.namespace.removeprefix("riseml-")
+        assert own == f"{prefix}{name}@example.com"
+    workflows = path("workflows", policed.ann.connection.namespace)
+    one = f"{workflows}/submitted"
+
+    def submit(metadata: dict[str, Any]) -> int:
+        body = {**WORKFLOW, "metadata": metadata}
+        return policed.ann.ask("POST", f"{workflows}?dryRun=All", body)[0]
+
+    def change(metadata: dict[str, Any]) -> int:
+        return policed.ann.ask("PATCH", one, {"metadata": metadata})[0]
+
+    assert submit(_marked(own)) == 201
+    assert submit(_marked("bob@example.com")) == 422
+    # `argo resubmit` copies the annotation; RiseML does not read it there.
+    assert submit(_marked("bob@example.com", resubmitted=True)) == 201
+    created = {**WORKFLOW, "metadata": _marked(own)}
+    assert policed.ann.ask("POST", workflows, created)[0] == 201
+    try:
+        assert change({"annotations": {"riseml.io/note": "mine"}}) == 200
+        assert change({"annotations": {"riseml.io/submitter": "bob"}}) == 422
+        assert change({"annotations": {"riseml.io/submitter": None}}) == 422
+    finally:
+        policed.ann.ask("DELETE", one)
+    resubmitted = _marked("bob@example.com", resubmitted=True)
+    policed.ann.ask("POST", workflows, {**WORKFLOW, "metadata": resubmitted})
+    try:
+        assert change({"labels": {_RESUBMITTED: None}}) == 422
+        assert change({"labels": {"tags.riseml.io/paper": "true"}}) == 200
+    finally:
+        policed.ann.ask("DELETE", one)
 
 
 @pytest.mark.parametrize("name", ALLOWED_WORKFLOWS)
@@ -517,7 +635,8 @@ def test_a_disabled_key_is_refused_within_15_seconds(
         assert eve.ask("GET", home)[0] == 200
         start = time.monotonic()
         assert two.users.disable(user.name).enabled is False
-        while eve.ask("GET", home)[0] == 200 and time.monotonic() - start < 30:
+        # The rights end at once, and the token within some seconds.
+        while eve.ask("GET", home)[0] != 401 and time.monotonic() - start < 30:
             time.sleep(0.2)
         took = time.monotonic() - start
         assert eve.ask("GET", home)[0] == 401
@@ -529,3 +648,88 @@ def test_a_disabled_key_is_refused_within_15_seconds(
         assert eve.ask("GET", home)[0] == 401
     finally:
         residents.leave(two.api, user.namespace)
+
+
+def test_a_disabled_user_ends_the_access_of_people_within_15_seconds(
+    two: Residents, worker_id: str, tmp_path: Path
+) -> None:
+    """It ends for those whom RiseML knows, and for those whom an administrator bound to the same Role."""
+    name = f"isolation-{two.kind}-team-{worker_id}"
+    fay = people.person(tmp_path / "fay", f"fay-{worker_id}@example.com")
+    gus = people.person(tmp_path / "gus", f"gus-{worker_id}@example.com")
+    user = residents.make(two.users, name, Grant((fay.name,), has_key=False))
+    try:
+        _bind(two.api, user.namespace, gus.name)
+        home = path("configmaps", user.namespace, "riseml")
+        callers = [Caller(who.connection(user.namespace)) for who in (fay, gus)]
+        assert [who.ask("GET", home)[0] for who in callers] == [200, 200]
+        assert two.users.other_rights(user) == []
+        start = time.monotonic()
+        assert two.users.disable(name).enabled is False
+        for who in callers:
+            while who.ask("GET", home)[0] == 200 and time.monotonic() - start < 30:
+                time.sleep(0.2)
+            assert who.ask("GET", home)[0] == 403
+        assert time.monotonic() - start < 15
+        # A submission is the request that must not succeed.
+        workflows = path("workflows", user.namespace)
+        assert callers[0].ask("POST", f"{workflows}?dryRun=All", WORKFLOW)[0] == 403
+        enabled = two.users.update(name)
+        assert enabled.grant.subjects == (fay.name,)
+        assert callers[0].ask("GET", home)[0] == 200
+    finally:
+        residents.leave(two.api, user.namespace)
+
+
+def _bind(api: Api, namespace: str, name: str) -> None:
+    group = "rbac.authorization.k8s.io"
+    body = {
+        "apiVersion": f"{group}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "by-hand"},
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": "riseml-user"},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": name}],
+    }
+    api.create(path("rolebindings", namespace), body)
+
+
+def test_a_person_who_leaves_a_team_loses_access(
+    two: Residents, worker_id: str, tmp_path: Path
+) -> None:
+    name = f"isolation-{two.kind}-left-{worker_id}"
+    fay = people.person(tmp_path / "fay", f"fay-{worker_id}@example.com")
+    gus = people.person(tmp_path / "gus", f"gus-{worker_id}@example.com")
+    both = Grant((fay.name, gus.name), has_key=False)
+    user = residents.make(two.users, name, both)
+    try:
+        home = path("configmaps", user.namespace, "riseml")
+        callers = [Caller(who.connection(user.namespace)) for who in (fay, gus)]
+        assert [who.ask("GET", home)[0] for who in callers] == [200, 200]
+        two.users.update(name, grant=Grant((gus.name,), has_key=False))
+        assert [who.ask("GET", home)[0] for who in callers] == [403, 200]
+    finally:
+        residents.leave(two.api, user.namespace)
+
+
+def test_a_token_that_expires_is_renewed(worker_id: str, tmp_path: Path) -> None:
+    api = Api(from_kubeconfig())
+    residents.define_argo(api)
+    users, name = Users(api, OFFER), f"isolation-renewed-{worker_id}"
+    subject = f"{OIDC_PREFIX}{name}@example.com"
+    user = residents.make(users, name, Grant((subject,), has_key=False))
+    try:
+        kubeconfig = people.member(
+            tmp_path, f"{name}@example.com", namespace=user.namespace, seconds=3
+        )
+        person = Api(from_kubeconfig(kubeconfig))
+        home = path("configmaps", user.namespace, "riseml")
+        first = person.connection.token
+        end = time.monotonic() + 60
+        # The API server accepts an expired token for some seconds.
+        while person.connection.token == first and time.monotonic() < end:
+            assert person.get(home)["data"]["user"] == name
+            time.sleep(0.5)
+        assert person.connection.token != first
+        assert len((tmp_path / "calls").read_text().splitlines()) == 2
+    finally:
+        residents.leave(api, user.namespace)

@@ -1,6 +1,9 @@
 """Lines of pods' logs have times: those of Kubernetes, later those of the copies' index."""
 
+import re
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -64,3 +67,59 @@ def test_lines_have_times(client: Client, tmp_path: Path) -> None:
     for _, printed, written in copies:
         # The index has whole seconds, and an entry every five.
         assert printed - 1 < written < printed + 10
+
+
+# The kubelet replaces files of more than 10 MiB, every ten seconds.
+LONG = r"""
+project: long
+train:
+  image: localhost/base:1
+  resources: {cpus: 0.1, mem: 128M}
+  run: python3 print.py
+"""
+PROGRAM = r"""
+import sys, time
+out = open(1, "w", newline="", closefd=False)
+begun = time.time()
+for number in range(250000):
+    end = "\r\n" if number % 2 else "\n"
+    out.write("50%%\rline %06d %s%s" % (number, "x" * 84, end))
+    if number % 100 == 99:
+        out.flush()
+        time.sleep(max(0, begun + number / 8000 - time.time()))
+"""
+LINE = re.compile(rb"line (\d{6}) x{84}")
+
+
+def numbers(client: Client, id: str, **query: Any) -> list[int]:  # noqa: A002
+    """Return the numbers of the lines that are shown."""
+    text = b""
+    for event in client.logs(id, **query):
+        if isinstance(event, Chunk):
+            text += event.data
+    return list(map(int, LINE.findall(text)))
+
+
+def newest(client: Client, id: str) -> int:  # noqa: A002
+    """Return the number of the newest line, 0 if there is none."""
+    return max(numbers(client, id, follow=False, tail=1), default=0)
+
+
+def test_logs_of_25_mb_are_complete(client: Client, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "riseml.yml").write_text(LONG)
+    (project / "print.py").write_text(PROGRAM)
+    run = client.train(project / "riseml.yml")
+    followed: list[int] = []
+    follower = Thread(target=lambda: followed.extend(numbers(client, run.id)))
+    follower.start()
+    wait_until(lambda: newest(client, run.id) > 120_000, 120, "a second file")
+    during = numbers(client, run.id, follow=False)
+    assert during == list(range(len(during)))
+    last = numbers(client, run.id, follow=False, tail=150_000)
+    assert last == list(range(last[0], last[0] + len(last)))
+    follower.join()
+    for lines in (followed, numbers(client, run.id)):
+        assert lines == list(range(250_000))
+    assert numbers(client, run.id, tail=100_000) == list(range(150_000, 250_000))

@@ -49,7 +49,10 @@ Surroundings = Callable[[Bench], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Situation:
-    """Run, its surroundings, a later action, and the expected cause: its kind and words of its text."""
+    """Run, its surroundings, a later action, and the expected cause: its kind and words of its text.
+
+    `status` has state and reason that `riseml status` must show, where a recording checks them.
+    """
 
     kind: str
     words: str
@@ -58,6 +61,7 @@ class Situation:
     then: Callable[[Bench, int], object] = lambda *_: None
     id: str = "{number}"
     image: str = IMAGE
+    status: str = ""
 
 
 def quota(**hard: str) -> Surroundings:
@@ -351,11 +355,14 @@ def record(
     """Write the answers of the cluster, without what belongs to this machine."""
     engine = argo(bench)
     evidence = engine.evidence(Id(number=number))
-    names = {pod["metadata"]["name"] for pod in evidence.pods}
+    names = [pod["metadata"]["name"] for pod in evidence.pods]
+    # Of pods that are gone, and of claims.
+    names += [document["metadata"]["name"] for document in evidence.documents]
+    names += [claim["metadata"]["name"] for claim in evidence.claims]
     events = [
         event
         for event in evidence.events
-        if event.get("involvedObject", {}).get("name") in names
+        if event.get("involvedObject", {}).get("name", "").startswith(tuple(names))
     ]
     logs = {}
     for cause in causes:
@@ -363,7 +370,7 @@ def record(
             for id_ in cause.ids:
                 logs[id_] = last_lines(bench.engine, id_)
     documents = engine.workflows.documents(Id(number=number))
-    recording = {
+    recording: dict[str, Any] = {
         "id": situation.id.format(number=number),
         "now": datetime.now(UTC).isoformat(),
         "documents": [_trimmed(document) for document in documents],
@@ -376,6 +383,8 @@ def record(
             "words": situation.words.format(number=number),
         },
     }
+    if situation.status:
+        recording["expect"]["status"] = situation.status
     text = json.dumps(recording, indent=1, sort_keys=True, ensure_ascii=False)
     nodes = {pod["spec"].get("nodeName") for pod in evidence.pods} - {None}
     for node in nodes:
@@ -400,7 +409,8 @@ def _trimmed(document: Mapping[str, Any]) -> Any:
     ):
         body.get("metadata", {}).pop(field, None)
     if "involvedObject" in body:
-        body["involvedObject"] = {"name": body["involvedObject"]["name"], "kind": "Pod"}
+        involved = body["involvedObject"]
+        body["involvedObject"] = {field: involved[field] for field in ("name", "kind")}
     spec = body.get("spec", {})
     for container in (*spec.get("containers", ()), *spec.get("initContainers", ())):
         for field in ("args", "command", "env", "envFrom", "volumeMounts"):

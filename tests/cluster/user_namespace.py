@@ -37,7 +37,7 @@ class WorkflowNamespace:
     """Namespace in which documents can run; missing objects are created."""
 
     def __init__(self, name: str = "riseml-recordings") -> None:
-        config.load_kube_config()  # type: ignore[no-untyped-call]
+        config.load_kube_config()
         self.name = name
         self.core: Any = client.CoreV1Api()
         self.rights: Any = client.RbacAuthorizationV1Api()

@@ -23,7 +23,7 @@ class ArgoNamespace:
     """Namespace in which Workflows run; `leave` deletes it."""
 
     def __init__(self, name: str) -> None:
-        config.load_kube_config()  # type: ignore[no-untyped-call]
+        config.load_kube_config()
         self.name = name
         self._core: Any = client.CoreV1Api()
         self._objects: Any = client.CustomObjectsApi()

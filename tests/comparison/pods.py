@@ -7,7 +7,7 @@ from tests.comparison.case import Case, Data, pod, same, unsupported, workflow
 _IMAGE: Final = "localhost/base:1"
 _MOUNT: Final = {"name": "v", "mountPath": "/v"}
 _EMPTY: Final = {"name": "v", "emptyDir": {}}
-_NO_LIMITS: Final = "processes have no limit of memory, which would be ignored"
+_NO_LIMITS: Final = "only the setting resources.enforce limits processes"
 
 
 def _one(script: str = "true", **fields: Any) -> Data:
@@ -189,19 +189,18 @@ CASES: dict[str, Case] = {
         _one(initContainers=[_beside("i", "true")]),
     ),
     "init-container-fails": same(_one(initContainers=[_beside("i", "exit 3")])),
-    "memory-limit": unsupported(
-        _container(resources={"limits": {"memory": "64Mi"}}), _NO_LIMITS
-    ),
-    "memory-limit-exceeded": unsupported(
+    "memory-limit": same(_container(resources={"limits": {"memory": "64Mi"}})),
+    "memory-limit-exceeded": Case(
         workflow(
             pod(
                 "python3 -c 'len(bytearray(200 << 20))'",
                 container={"resources": {"limits": {"memory": "64Mi"}}},
             )
         ),
+        "different",
         _NO_LIMITS,
     ),
-    "cpu-limit": unsupported(_container(resources={"limits": {"cpu": "1"}})),
+    "cpu-limit": same(_container(resources={"limits": {"cpu": "1"}})),
     "requests": same(
         _container(resources={"requests": {"cpu": "1m", "memory": "1Mi"}})
     ),

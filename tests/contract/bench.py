@@ -40,7 +40,7 @@ class Bench:
             f"  {line}\n" for line in dedent(text).strip().splitlines()
         )
         if "resources:" not in text_:
-            text_ += "  resources: {cpus: 0.02, mem: 64}\n"
+            text_ += "  resources: {cpus: 0.02, mem: 256}\n"
         plan = planner.plan(config.load_text(text_))
         snapshot = self.engine.snapshot(self.project, self.folder)
         return self.engine.start(

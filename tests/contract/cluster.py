@@ -1,21 +1,32 @@
-"""Users of the cluster of KUBECONFIG, who act with their own keys."""
+"""Users of the cluster of KUBECONFIG, who act with their own keys.
 
+With RISEML_TEST_LOGIN=person, they have no keys, and act with the login of a person.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from riseml.cluster import STORE, keys
-from riseml.cluster.api import Api, path
+from riseml.cluster import keys
+from riseml.cluster.api import Api
 from riseml.cluster.connection import Connection, from_kubeconfig
-from riseml.cluster.store import is_ready
+from riseml.cluster.subjects import KEY_ALONE, Grant
 from riseml.cluster.users import Users
 from riseml.engines.argo.engine import ArgoEngine
 from riseml.errors import InvalidInputError
-from tests.cluster import residents
-from tests.cluster.user_namespace import IMAGE, wait_until
+from tests.cluster import people, residents
+from tests.cluster.user_namespace import IMAGE
 
 __all__ = ["IMAGE", "administrator", "engine"]
 
-NAMESPACE = "riseml-contract"
+PERSON = os.environ.get("RISEML_TEST_LOGIN") == "person"
+"""Whether users have the login of a person instead of a key."""
+
+NAMESPACE = "riseml-contract-person" if PERSON else "riseml-contract"
 
 
 @cache
@@ -33,15 +44,17 @@ def engine(home: Path, namespace: str = NAMESPACE) -> ArgoEngine:
 def _connection(namespace: str) -> Connection:
     api, name = administrator(), namespace.removeprefix("riseml-")
     users = Users(api, residents.OFFER)
+    grant = Grant((f"{name}@example.com",), has_key=False) if PERSON else KEY_ALONE
     try:
-        user = residents.make(users, name)
+        user = residents.make(users, name, grant)
     except InvalidInputError:
         # Another process has created the user.
         user = users.update(name)
-    pods = path("pods", namespace)
-    wait_until(
-        lambda: any(map(is_ready, api.items(pods, labelSelector=f"app={STORE}"))),
-        90,
-        "the store",
-    )
-    return keys.decode(user.key)
+    residents.wait_for_store(api, namespace)
+    if not PERSON:
+        return keys.decode(user.key)
+    folder = Path(tempfile.mkdtemp(prefix="riseml-person-"))
+    atexit.register(shutil.rmtree, folder)
+    login = people.person(folder / name, f"{name}@example.com")
+    kubeconfig = login.kubeconfig(user.namespace)
+    return replace(from_kubeconfig(kubeconfig), user=user.name)

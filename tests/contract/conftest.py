@@ -1,4 +1,8 @@
-"""Engines under contract: the local one always, and Argo's with the marker `cluster`."""
+"""Engines under contract: the local one always, others with a marker.
+
+`containers` and `docker` are the local engine with jobs in containers of podman and
+docker, and `cluster` is Argo.
+"""
 
 import os
 from collections.abc import Iterator
@@ -6,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.containers import programs
+from tests.containers.benches import container_bench
 from tests.contract.bench import Bench
 from tests.local.conftest import Lab, lab
 
@@ -15,10 +21,15 @@ __all__ = ["lab"]
 @pytest.fixture(
     params=[
         "local",
+        pytest.param("podman", marks=pytest.mark.containers),
+        pytest.param("docker", marks=pytest.mark.docker),
         pytest.param("argo", marks=[pytest.mark.cluster, pytest.mark.timeout(400)]),
     ]
 )
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    if request.param in programs.SETTINGS:
+        yield from container_bench(request)
+        return
     if request.param == "local":
         lab: Lab = request.getfixturevalue("lab")
         yield Bench(

@@ -65,8 +65,13 @@ class Home:
             **options,
         )
 
+    def launch(self, job: ProcessSpec) -> int:
+        """Start a job and return the pid of its supervisor."""
+        self.launcher.begin(job)
+        return self.launcher.finish()
+
     def start(self, job: ProcessSpec) -> int:
-        pid = self.launcher.start(job)
+        pid = self.launch(job)
         record = launcher.read_pid(Path(job.directory))
         assert record is not None
         assert record[0] == pid

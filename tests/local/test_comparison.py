@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(400)
 COUNTS = {
     "control": {"same": 91, "refused": 28, "different": 0},
     "parameters": {"same": 76, "refused": 9, "different": 0},
-    "pods": {"same": 69, "refused": 18, "different": 4},
+    "pods": {"same": 71, "refused": 15, "different": 5},
     "refusals": {"same": 11, "refused": 33, "different": 0},
 }
 

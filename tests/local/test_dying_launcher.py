@@ -51,7 +51,7 @@ from riseml.engines.local.controller import launches, server
 from riseml.engines.local.jobs import launcher
 launches.PATIENCE_SECONDS = {patience}
 launches._PAUSE_OF_IMPATIENT_SECONDS = 0.2
-launcher._bare = lambda: (sys.executable, "-I", "-c", {launcher!r})
+launcher.bare = lambda: (sys.executable, "-I", "-c", {launcher!r})
 sys.exit(server.main(Path(sys.argv[1])))
 """
 _WAYS = ("launcher", "child", "child with a record")
@@ -152,8 +152,8 @@ def test_a_run_that_cannot_be_launched_can_be_killed(
 @pytest.mark.parametrize(
     "step",
     [
-        "riseml.engines.local.controller.run_pods:make_folders",
-        "riseml.engines.local.jobs.launcher:Launcher.start",
+        "riseml.engines.local.controller.pod_preparation:make_folders",
+        "riseml.engines.local.jobs.launcher:Launcher.begin",
     ],
 )
 def test_the_next_controller_launches_what_was_about_to_start(

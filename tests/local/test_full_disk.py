@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -206,7 +207,9 @@ def test_experiments_wait_for_space(disk: Disk) -> None:
         "after wait 0",
         "after status 0",
     ]
-    assert f"the disk of {disk.home} is almost full" in disk.output("status", "before")
+    # Nothing is left where the filler has also taken what is kept for records.
+    waits = f"the disk of {disk.home} is (almost )?full"
+    assert re.search(waits, disk.output("status", "before"))
     assert disk.output("status", "after").count("FINISHED") >= 2
 
 

@@ -26,6 +26,8 @@ run = LocalEngine(Path(sys.argv[1]), "me").read(Id(number=1))
 prefix = "riseml.engines.local.interpreter"
 print(json.dumps([run.state, [name for name in sys.modules if name.startswith(prefix)]]))
 """
+# Memory of which no job needs more, so that nothing is remarked.
+_ENOUGH = "resources: {cpus: 0.01, mem: 200}\n"
 _RUNS = {
     "one": "run: 'true'",
     "failed": "run: exit 3",
@@ -42,13 +44,13 @@ def replayed(engine: LocalEngine, number: int) -> SetStatus:
 
 @pytest.mark.parametrize("text", _RUNS.values(), ids=_RUNS)
 def test_the_record_equals_the_replayed_run(text: str, lab: Lab) -> None:
-    recorded = lab.run(text)
+    recorded = lab.run(f"{_ENOUGH}{text}")
     assert recorded.state.is_terminal
     assert recorded == replayed(lab.engine, 1)
 
 
 def test_a_killed_run_is_recorded_as_it_is_replayed(lab: Lab) -> None:
-    lab.train("parameters: {n: [1, 2]}\nrun: sleep 1000")
+    lab.train(f"{_ENOUGH}parameters: {{n: [1, 2]}}\nrun: sleep 1000")
     lab.engine.stop(Id(number=1))
     lab.wait(1)
     lab.until(lambda: not lab.engine.reader.store().unfinished(), "the end of the run")
@@ -68,7 +70,7 @@ def test_an_ended_run_is_read_without_the_interpreter(lab: Lab) -> None:
 
 def test_a_run_without_a_record_is_replayed(lab: Lab) -> None:
     """Earlier versions ended runs without one."""
-    recorded = lab.run("run: 'true'")
+    recorded = lab.run(f"{_ENOUGH}run: 'true'")
     protocol.stop_controller(lab.engine.home)
     change_status(lab.engine.home, "{}")
     assert lab.engine.read(Id(number=1)) == recorded

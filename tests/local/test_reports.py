@@ -56,7 +56,8 @@ def test_a_line_that_is_not_json_is_named(lab: Lab) -> None:
             "a.sh": """echo "{'loss': 0.3}" >> $RESULT_FILE; printf '{"acc": NaN}' >> $RESULT_FILE\n"""
         }
     )
-    (experiment,) = lab.run("run: sh a.sh").experiments
+    resources = "resources: {cpus: 0.01, mem: 200}"
+    (experiment,) = lab.run(f"{resources}\nrun: sh a.sh").experiments
     assert experiment.result == {"acc": "NaN"}
     (note,) = experiment.notes
     assert note.startswith("line 1 of $RESULT_FILE is not JSON: {'loss': 0.3}")

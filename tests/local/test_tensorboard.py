@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from riseml.client.client import Client
-from riseml.engines import Chunk, HasLocalOutput, LogQuery, ServesTensorBoard
+from riseml.engines import Chunk, LogQuery
+from riseml.engines.capabilities import HasLocalOutput, ServesTensorBoard
 from riseml.engines.local import protocol
 from riseml.errors import NotFoundError
 from riseml.ids import Id

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from riseml.cluster.pod_exec import CommandError
+from riseml.cluster.command_error import CommandError
 
 
 class Shell:
@@ -29,6 +29,9 @@ class Shell:
             self.sent += len(output)
             on_output(output)
         return output
+
+    def close(self) -> None:
+        """Do nothing: each script is a process of its own."""
 
     def stream(
         self, text: str, *arguments: str, stdin: Iterable[bytes] | None = None

@@ -8,6 +8,7 @@ from riseml.excerpts import (
     counted,
     excerpt,
     first_of,
+    listed,
     printable,
     readable,
     with_excerpts,
@@ -72,3 +73,9 @@ def test_lists_of_words_are_cut() -> None:
     assert first_of(words, 2) == "a, b, ..."
     assert counted(words, 1) == "a and 2 more"
     assert first_of([], 2) == counted([], 2) == ""
+
+
+def test_no_words_have_a_word_of_their_own() -> None:
+    assert listed(["a", "b"]) == "a, b"
+    assert listed([]) == "none"
+    assert listed([], "nobody") == "nobody"

@@ -39,6 +39,16 @@ def test_a_new_home_and_what_is_in_it_are_private(tmp_path: Path) -> None:
     assert mode(home.parent) == 0o777
 
 
+@pytest.mark.usefixtures("umask")
+def test_a_file_is_replaced_by_a_private_one(tmp_path: Path) -> None:
+    file = tmp_path / "secrets"
+    for text in ("old\n", "né\n"):
+        home_folder.replace_file(file, text)
+        assert file.read_bytes() == text.encode()
+        assert mode(file) == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+
+
 @pytest.mark.parametrize("permissions", [0o1777, 0o777, 0o703])
 def test_a_folder_that_others_may_write_to_is_refused(
     tmp_path: Path, permissions: int

@@ -60,6 +60,7 @@ def test_everything() -> None:
         retries=Retries(2),
         gang_timeout=300,
         isolate_network=True,
+        names_image=True,
         isolated=True,
     )
 
@@ -126,3 +127,12 @@ def test_retries_of_a_gang_cannot_choose_causes() -> None:
             "framework: jax, image: x, jax: {workers: 2}, retries: {count: 2, on: oom}"
         )
     assert jobs_of("framework: jax, image: x, jax: {workers: 2}, retries: 2")
+
+
+def test_an_image_that_follows_from_the_framework_is_not_named() -> None:
+    config = load_text(
+        "project: net\ntrain: {framework: tensorflow, run: fit}\n"
+    ).config
+    planned = plan(config)
+    assert planned.image.startswith("tensorflow/tensorflow:")
+    assert not planned.names_image

@@ -10,6 +10,8 @@ from riseml.quantities import (
     cores_of,
     cores_text,
     memory_text,
+    noun_of,
+    with_noun,
 )
 
 
@@ -56,3 +58,15 @@ def test_thousandths_of_cores_are_rounded_up(cores: str, text: str) -> None:
 def test_memory_is_written_in_the_largest_exact_unit(amount: int, text: str) -> None:
     assert memory_text(amount) == text
     assert bytes_of(text) == amount
+
+
+def test_resources_have_the_nouns_of_a_table_or_their_own_names() -> None:
+    nouns = {"cpu": "cpus"}
+    assert noun_of("cpu", nouns) == "cpus"
+    assert noun_of("nvidia.com/gpu", nouns) == "gpus"
+    assert noun_of("pods", nouns) == "pods"
+
+
+def test_one_of_something_is_singular() -> None:
+    assert with_noun("1", "cpus") == "1 cpu"
+    assert with_noun("0.5", "cpus") == "0.5 cpus"

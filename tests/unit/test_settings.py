@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from riseml.errors import HomeError, InvalidInputError, RiseMLError
-from riseml.settings import load
+from riseml.settings import SHARED_GPUS, load
 from tests.privileges import nobody
 
 
@@ -114,7 +114,7 @@ def test_files_without_settings(text: str, folders: tuple[Path, Path]) -> None:
         (
             "7: true",
             "unknown setting '7'",
-            "Settings are engine, gitignore, plain, context, workdir_limit.",
+            "Settings are engine, gitignore, plain, context, runner, workdir_limit, resources",
         ),
         (
             "workdir_limit: much",
@@ -252,3 +252,42 @@ def test_a_limit_in_the_units_of_riseml_yml(
 ) -> None:
     environment = {"RISEML_HOME": str(folders[0]), "RISEML_WORKDIR_LIMIT": text}
     assert load(environment=environment).workdir_limit == size
+
+
+@pytest.mark.parametrize(
+    ("text", "variable", "enforced"),
+    [
+        ("", "", False),
+        ("resources.enforce: true", "", True),
+        ("resources.enforce: true", "false", False),
+        ("", "true", True),
+    ],
+)
+def test_a_setting_with_a_dot_has_a_variable_with_an_underscore(
+    text: str, variable: str, enforced: bool, folders: tuple[Path, Path]
+) -> None:
+    home, _ = folders
+    (home / "config").write_text(text)
+    environment = {"RISEML_HOME": str(home), "RISEML_RESOURCES_ENFORCE": variable}
+    assert load(environment=environment).resources_enforce is enforced
+
+
+def test_gpus_may_be_shared_with_others(folders: tuple[Path, Path]) -> None:
+    home, project = folders
+    environment = {"RISEML_HOME": str(home)}
+    assert load(environment=environment).gpus_shared_with_others is False
+    (home / "config").write_text("gpus.shared_with_others: true")
+    assert load(environment=environment).gpus_shared_with_others is True
+    (project / ".riseml").mkdir(exist_ok=True)
+    (project / ".riseml" / "config").write_text("gpus.shared_with_others: no")
+    assert load(None, environment, project).gpus_shared_with_others is False
+    environment[SHARED_GPUS] = "1"
+    assert load(None, environment, project).gpus_shared_with_others is True
+
+
+def test_a_nested_setting_is_not_known(folders: tuple[Path, Path]) -> None:
+    home, _ = folders
+    (home / "config").write_text("resources: {enforce: true}")
+    with pytest.raises(InvalidInputError) as caught:
+        load(environment={"RISEML_HOME": str(home)})
+    assert caught.value.advice == "Did you mean resources.enforce?"

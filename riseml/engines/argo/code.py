@@ -6,14 +6,14 @@ that pruning spares code whose run is just being started.
 
 import hashlib
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from riseml.cluster import pipe
-from riseml.cluster.pod_exec import CommandError
+from riseml.cluster.command_error import CommandError
+from riseml.cluster.repositories import ANY_OWNER, INITIALIZE
 from riseml.cluster.store import CONTAINER, REPOSITORIES, StorePod
 from riseml.engines.argo import push_progress
 from riseml.errors import RiseMLError, UnreachableError
@@ -50,11 +50,12 @@ git repack -A -d -q --unpack-unreachable=1.hour.ago
 git prune --expire=1.hour.ago
 """
 _RECEIVE = (
-    'test -e "$1/HEAD" || git init -q --bare "$1"; '
-    'exec git -c receive.denyDeletes=false -c gc.auto=0 -c receive.autogc=false receive-pack "$1"'
+    ANY_OWNER
+    + INITIALIZE
+    + 'exec git -c receive.denyDeletes=false -c gc.auto=0 -c receive.autogc=false receive-pack "$1"'
 )
 # A revision has no name of its own in the store, and no name here may change.
-_SEND = 'exec git -c uploadpack.allowAnySHA1InWant=true upload-pack "$1"'
+_SEND = ANY_OWNER + 'exec git -c uploadpack.allowAnySHA1InWant=true upload-pack "$1"'
 # Two simultaneous pushes to one repository can make each other fail.
 _ATTEMPTS = 3
 
@@ -145,7 +146,7 @@ def _push(store: StorePod, repository: Path, target: str) -> str:
 
     The history of the branch tells Git what the store has already.
     """
-    machine = f"{platform.node()}:{repository}".encode()
+    machine = f"{os.uname().nodename}:{repository}".encode()
     branch = hashlib.sha256(machine).hexdigest()[:16]
     result = _run_git(
         store,

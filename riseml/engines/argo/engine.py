@@ -1,8 +1,9 @@
 """Argo engine: runs in a user's namespace on a cluster, read through the Kubernetes API."""
 
 import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,20 +21,25 @@ from riseml.engines import (
     Submission,
     Submitted,
 )
-from riseml.engines.argo import archive, live_results, stop
-from riseml.engines.argo.listing import Listing
-from riseml.engines.argo.run_reader import RunReader
+from riseml.engines.argo import archive
+from riseml.engines.argo.output_folder import folder as folder_of
 from riseml.engines.argo.workflows import Workflows
 from riseml.engines.selection import run_or_experiment
 from riseml.errors import RiseMLError
 from riseml.ids import Id
-from riseml.status import ExperimentStatus, SetStatus
+from riseml.status import ExperimentStatus, JobStatus, SetStatus
 
 if TYPE_CHECKING:
     from riseml.cluster.port_forward import Forwarding
+    from riseml.consumption import DiskUse
     from riseml.diagnosis.evidence import Evidence
+    from riseml.engines.argo.access import PodAccess
     from riseml.engines.argo.images import Images
+    from riseml.engines.argo.listing import Listing
     from riseml.engines.argo.live import LiveRun
+    from riseml.engines.argo.preparation import Preparation
+    from riseml.engines.argo.run_reader import RunReader
+    from riseml.engines.argo.usage_view import ArgoUsageView
     from riseml.engines.argo.volume import StoreVolume
     from riseml.plan import ExperimentSet, Marks
     from riseml.project import Snapshot
@@ -58,8 +64,28 @@ class ArgoEngine:
         self.user_namespace = UserNamespace(self.api, self.namespace)
         self.store = StorePod(self.api, self.namespace)
         self.workflows = Workflows(self.api, self.user, self.user_namespace)
-        self._reader = RunReader(self.workflows, self.store, home)
-        self._listing = Listing(self._reader)
+        # Threads may share this engine. Each preparation is for one submission.
+        self._prepared: list[Preparation] = []
+
+    # Commands that start runs do without these modules.
+
+    @cached_property
+    def _reader(self) -> "RunReader":
+        from riseml.engines.argo.run_reader import RunReader  # noqa: PLC0415
+
+        return RunReader(self.workflows, self.store, self.home)
+
+    @cached_property
+    def _listing(self) -> "Listing":
+        from riseml.engines.argo.listing import Listing  # noqa: PLC0415
+
+        return Listing(self._reader)
+
+    def login(self) -> str:
+        """Return the name by which the API server knows this person."""
+        from riseml.cluster import reviews  # noqa: PLC0415
+
+        return reviews.name_of_user(self.api)
 
     # Code and submission
 
@@ -67,11 +93,37 @@ class ArgoEngine:
         self, project: str, folder: Path, *, gitignore: bool = True
     ) -> "Snapshot":
         """Record the code of `folder` in the home, and push it to the user's store."""
+        # Only commands that start runs need these.
         from riseml.engines.argo import code  # noqa: PLC0415
+        from riseml.engines.argo.preparation import Preparation  # noqa: PLC0415
 
-        recorded = self.record(project, folder, gitignore=gitignore)
-        code.push(self.store, self.home, project, recorded.revision)
+        prepared = Preparation(self.user_namespace, self.store, self.secrets)
+        try:
+            recorded = self.record(project, folder, gitignore=gitignore)
+            # The store takes some time to answer, and what loads Hera is needed next.
+            from riseml.engines.argo import submit  # noqa: F401, PLC0415
+
+            code.push(prepared.store, self.home, project, recorded.revision)
+        except BaseException:
+            prepared.store.close()
+            raise
+        # Earlier snapshots may never have been submitted.
+        while self._prepared:
+            self._prepared.pop().store.close()
+        self._prepared.append(prepared)
         return recorded
+
+    def _take_prepared(self) -> "Preparation":
+        """Return what the snapshot has prepared, if that is recent, else a new preparation."""
+        from riseml.engines.argo.preparation import Preparation  # noqa: PLC0415
+
+        # No other thread gets the same one.
+        with suppress(IndexError):
+            prepared = self._prepared.pop()
+            if prepared.is_valid:
+                return prepared
+            prepared.store.close()
+        return Preparation(self.user_namespace, self.store, self.secrets)
 
     def record(
         self, project: str, folder: Path, *, gitignore: bool = True
@@ -99,14 +151,20 @@ class ArgoEngine:
         # This imports Hera, which takes half a second.
         from riseml.engines.argo import submit  # noqa: PLC0415
 
-        return submit.start(
-            submission,
-            self.user_namespace,
-            self.store,
-            home=self.home,
-            user=self.user,
-            known=sorted(self.secrets()),
-        )
+        prepared = self._take_prepared()
+        try:
+            secrets, submitter = prepared.answers()
+            return submit.start(
+                submission,
+                self.user_namespace,
+                prepared.store,
+                home=self.home,
+                user=self.user,
+                known=secrets,
+                submitter=submitter,
+            )
+        finally:
+            prepared.store.close()
 
     def submit(self, document: dict[str, Any]) -> str:
         """Run a compiled Workflow as it is; return its name."""
@@ -192,7 +250,48 @@ class ArgoEngine:
 
     def stop(self, run: Id, *, force: bool = False) -> bool:
         """Kill a run or one of its experiments; return False if it had already ended."""
+        from riseml.engines.argo import stop  # noqa: PLC0415
+
         return stop.stop(self._reader, run, force=force)
+
+    def release(self, run: SetStatus, jobs: Sequence[str]) -> None:
+        """Release jobs of a run that are held after a failure."""
+        from riseml.engines.argo import job_files  # noqa: PLC0415
+
+        store = self._reader.store_of(Id(run.user or None, run.number))
+        job_files.release(store, run, jobs)
+
+    def records(self, project: str | None = None) -> Iterator[SetStatus]:
+        """Yield all runs with all jobs, newest first."""
+        from riseml.engines.argo import records  # noqa: PLC0415
+
+        return records.read(self._reader, project)
+
+    def disk_use(
+        self,
+        removed: Sequence[SetStatus],
+        kept: Sequence[SetStatus],
+        unused_since: float,
+    ) -> "DiskUse":
+        """Measure the store, and what removing runs and what is unused would free."""
+        from riseml.engines.argo import disk_use  # noqa: PLC0415
+
+        return disk_use.measured(
+            self.store,
+            self._images(),
+            user=self.user,
+            last_number=self.user_namespace.number - 1,
+            removed=removed,
+            kept=kept,
+            unused_since=unused_since,
+        )
+
+    def usage(self, selected: Id) -> "ArgoUsageView":
+        """Return a view of what running jobs use."""
+        # Only `monitor` needs it.
+        from riseml.engines.argo.usage_view import ArgoUsageView  # noqa: PLC0415
+
+        return ArgoUsageView(self.workflows, selected)
 
     def mark(self, run: Id, marks: "Marks") -> None:
         """Replace the name, tags and note of a run."""
@@ -266,6 +365,14 @@ class ArgoEngine:
 
         return StoreVolume(self.store, f"/{name}")
 
+    def access(self, run: SetStatus, job: JobStatus) -> "PodAccess":
+        """Return access to a running job of a run."""
+        # Only `exec`, `shell` and `port-forward` need it.
+        from riseml.engines.argo import access  # noqa: PLC0415
+
+        namespace = self.workflows.namespace_of(Id(run.user, run.number))
+        return access.open_access(self.api, namespace, run, job)
+
     # TensorBoard
 
     def open_tensorboard(
@@ -283,7 +390,7 @@ class ArgoEngine:
         status = self.read(Id(run.user, run.number))
         selected = run_or_experiment(status, run)
         if isinstance(selected, ExperimentStatus):
-            source = live_results.folder(status, selected)
+            source = folder_of(status, selected)
         else:
             source = status.folder
         return partial(tensorboard.fetch, self._reader.store_of(run), source, folder)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from riseml.cluster.api import Api, Object, path
-from riseml.diagnosis.evidence import Evidence
+from riseml.cluster.api import Api, Object, name_of, path
+from riseml.diagnosis.evidence import PREEMPTED, Evidence
 from riseml.engines.argo.workflows import pod_selector
 from riseml.errors import RiseMLError
-from riseml.status import ExperimentStatus, JobStatus, SetStatus
+from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
 
 def gather(
@@ -20,11 +20,15 @@ def gather(
     """Return what explains the state of the subject, without what the user may not see."""
     pods: list[Object] = []
     if documents:
-        selector = pod_selector(document["metadata"]["name"] for document in documents)
+        selector = pod_selector(map(name_of, documents))
         pods = _items(api, namespace, "pods", labelSelector=selector)
     events: list[Object] = []
     if pods:
         events = _items(api, namespace, "events", fieldSelector="type=Warning")
+    if subject.state is not State.FINISHED:
+        # The pod of such an event may be gone.
+        selector = f"reason={PREEMPTED}"
+        events += _items(api, namespace, "events", fieldSelector=selector)
     return Evidence(
         run=run,
         subject=subject,

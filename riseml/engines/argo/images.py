@@ -77,15 +77,10 @@ class Images:
 
         An image that the registry cannot delete stays recorded.
         """
-        limit = datetime.fromtimestamp(before, UTC).date().isoformat()
-        unused, used_images = {}, set()
-        for key, record in self._records.items():
-            if key.startswith(_BASE):
-                continue
-            image, _, day = record.partition(" ")
-            if day < limit:
-                unused[key] = image
-            else:
+        unused = self.unused(before)
+        used_images = set()
+        for key, (image, _) in self._built_images().items():
+            if key not in unused:
                 used_images.add(image)
         removed = []
         for key, image in unused.items():
@@ -95,6 +90,28 @@ class Images:
         if removed:
             self._api.patch(self._path, {"data": dict.fromkeys(removed)})
         return len(removed)
+
+    def unused(self, before: float) -> dict[str, str]:
+        """Return the images last used before a time (Unix seconds), by key."""
+        limit = datetime.fromtimestamp(before, UTC).date().isoformat()
+        unused = {}
+        for key, (image, day) in self._built_images().items():
+            if day < limit:
+                unused[key] = image
+        return unused
+
+    def count(self) -> int:
+        """Return the number of images, several of which may be the same."""
+        return len(self._built_images())
+
+    def _built_images(self) -> dict[str, tuple[str, str]]:
+        """Return each image and the day of its last use, by key."""
+        images = {}
+        for key, record in self._records.items():
+            if not key.startswith(_BASE):
+                image, _, day = record.partition(" ")
+                images[key] = image, day
+        return images
 
     def base(self, image: str) -> str:
         """Return an image with the digest of its tag, as the registry last reported it.

@@ -10,22 +10,24 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
 from riseml.cluster.store import RunsScripts
 from riseml.cluster.store_shell import StoreShell
-from riseml.engines.argo import live_results
+from riseml.dataclass import dataclass, field, replace
+from riseml.engines.argo import live_results, output_folder
+from riseml.engines.argo.job_files import Texts
+from riseml.engines.argo.job_files import read as read_job_files
 from riseml.engines.argo.metric_files import MetricFiles, cache_file
 from riseml.engines.argo.run_reader import RunReader
 from riseml.errors import NotFoundError, RiseMLError
 from riseml.ids import Id
 from riseml.metrics.result_file import Reported
-from riseml.status import ExperimentStatus, SetStatus, State, progress_file
+from riseml.status import ExperimentStatus, SetStatus, State, job_files, progress_file
 from riseml.status.measured import Measured, complete, with_reported
 from riseml.status.progress_file import Progress
-from riseml.status.values import count, set_state
+from riseml.status.values import with_experiments
 
 # Between two looks at the files of a run. Both take a small share of the time.
 _REPORTS_SECONDS, _METRICS_SECONDS = 1.0, 5.0
@@ -62,6 +64,7 @@ class _Reports:
     results: Mapping[str, Reported] = field(default_factory=dict)
     progress: Mapping[str, Progress] = field(default_factory=dict)
     measured: Mapping[str, Measured] = field(default_factory=dict)
+    texts: Texts = field(default_factory=dict)
 
     def add_to(self, experiment: ExperimentStatus) -> ExperimentStatus:
         reported = with_reported(
@@ -73,7 +76,8 @@ class _Reports:
             # Argo may call an experiment PENDING for ten seconds after it has started.
             if reported.progress is not None:
                 reported = replace(reported, state=State.RUNNING)
-        return complete(reported, self.measured.get(experiment.id, {}))
+        measured = complete(reported, self.measured.get(experiment.id, {}))
+        return job_files.add_to(measured, self.texts.get(experiment.folder, {}))
 
 
 class LiveRun:
@@ -104,7 +108,7 @@ class LiveRun:
             return self._run
         self._have_reports.wait(_FIRST_SECONDS)
         self._have_reports.set()
-        return _with_experiments(
+        return with_experiments(
             self._run, tuple(map(self._reports.add_to, self._run.experiments))
         )
 
@@ -178,12 +182,13 @@ class _Source:
             may_have_results = experiment.started or folder in listing.results
             if stamp != self._stamps.get(experiment.id) and may_have_results:
                 self._stamps[experiment.id] = stamp
-                changed[live_results.folder(run, experiment)] = experiment
+                changed[output_folder.folder(run, experiment)] = experiment
         if changed:
             self._read_results(changed)
         if run.metrics and time.monotonic() >= self._metrics_due:
             self._read_metrics(run)
-        return _Reports(dict(self._results), progress, dict(self._measured))
+        texts = read_job_files(self._shell, run)
+        return _Reports(dict(self._results), progress, dict(self._measured), texts)
 
     def _read_results(self, changed: Mapping[str, ExperimentStatus]) -> None:
         reports = live_results.read(self._shell, changed)
@@ -200,18 +205,6 @@ class _Source:
                 self._measured[experiment.id] = experiment.measured
         elapsed = time.monotonic() - begun
         self._metrics_due = begun + max(_METRICS_SECONDS, _METRICS_SECONDS * elapsed)
-
-
-def _with_experiments(
-    run: SetStatus, experiments: tuple[ExperimentStatus, ...]
-) -> SetStatus:
-    """Return a run with its experiments, whose states may have changed."""
-    changed = replace(run, experiments=experiments)
-    counts = count(experiments)
-    # The documents of a run say more about its state than its experiments do.
-    if counts == count(run.experiments):
-        return changed
-    return replace(changed, state=set_state(counts), counts=counts)
 
 
 def list_files(store: RunsScripts, folder: str) -> _Listing:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from riseml.cluster.store import RunsScripts
+from riseml.dataclass import replace
+from riseml.engines.argo.output_folder import folder
 from riseml.errors import RiseMLError
 from riseml.metrics import result_file
 from riseml.metrics.result_file import Reported, Tail
@@ -29,12 +30,6 @@ done
 _HEADER = re.compile(rb"(\d+) (\d+) (\d+) (.+)\n")
 # Bytes that one read of all files may transfer, and what is read of each file at least.
 _TOTAL_BYTES, _LEAST_BYTES = 8 << 20, 4096
-
-
-def folder(run: SetStatus, experiment: ExperimentStatus) -> str:
-    """Return the folder of an experiment, relative to the output volume."""
-    parent = run.folder
-    return f"{parent}/{experiment.sub}" if run.is_set else parent
 
 
 def with_results(store: RunsScripts, run: SetStatus) -> SetStatus | None:

@@ -4,28 +4,29 @@ Each attempt of a job leaves `<job>.<attempt>.log` in the experiment's output fo
 Beside it, lines `<seconds since 1970> <bytes>` in `….times` say how long it was when.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from riseml.cluster.store import StorePod
 from riseml.engines import LogQuery, log_index
-from riseml.engines.argo import live_results
+from riseml.engines.argo import attempt_copy, output_folder
 from riseml.errors import RiseMLError
 from riseml.status import JobStatus, SetStatus
 
-# Prints the copies `$1/.riseml/logs/$2.<attempt>.log`: the last $4 lines from byte $3 on, none older than $5. With $6,
-# only those of attempts before that one.
+# Prints the copies `$1/.riseml/logs/$2.<attempt>.log`: the last $3 lines, none older than $4. With $5, only those of
+# attempts before that one.
 _PRINT = r"""
 cd /output
 for file in "$1/.riseml/logs/$2".[0-9]*.log; do
   attempt=${file%.log} attempt=${attempt##*.}
-  [ -f "$file" ] && [ "$attempt" -lt "${6:-$((attempt + 1))}" ] || continue
-  from=$3
-  if [ -n "$5" ] && [ -f "$file.times" ]; then
-    old=$(while read -r at length; do [ "${at%.*}" -ge "$5" ] || echo "$length"; done < "$file.times" | tail -n 1)
-    [ "${old:-0}" -le "$from" ] || from=$old
+  [ -f "$file" ] && [ "$attempt" -lt "${5:-$((attempt + 1))}" ] || continue
+  from=0
+  if [ -n "$4" ] && [ -f "$file.times" ]; then
+    old=$(while read -r at length; do [ "${at%.*}" -ge "$4" ] || echo "$length"; done < "$file.times" | tail -n 1)
+    from=${old:-0}
   fi
-  if [ -n "$4" ]; then tail -c "+$((from + 1))" "$file" | tail -n "$4"; else tail -c "+$((from + 1))" "$file"; fi
+  if [ -n "$3" ]; then tail -c "+$((from + 1))" "$file" | tail -n "$3"; else tail -c "+$((from + 1))" "$file"; fi
 done
 """
 
@@ -35,15 +36,15 @@ _PRINT_WITH_TIMES = r"""
 cd /output
 for file in "$1/.riseml/logs/$2".[0-9]*.log; do
   attempt=${file%.log} attempt=${attempt##*.}
-  [ -f "$file" ] && [ "$attempt" -lt "${6:-$((attempt + 1))}" ] || continue
-  from=$3 size=$(wc -c < "$file") index=0
-  if [ -n "$5" ] && [ -f "$file.times" ]; then
-    old=$(while read -r at length; do [ "${at%.*}" -ge "$5" ] || echo "$length"; done < "$file.times" | tail -n 1)
-    [ "${old:-0}" -le "$from" ] || from=$old
+  [ -f "$file" ] && [ "$attempt" -lt "${5:-$((attempt + 1))}" ] || continue
+  from=0 size=$(wc -c < "$file") index=0
+  if [ -n "$4" ] && [ -f "$file.times" ]; then
+    old=$(while read -r at length; do [ "${at%.*}" -ge "$4" ] || echo "$length"; done < "$file.times" | tail -n 1)
+    from=${old:-0}
   fi
   [ "$from" -le "$size" ] || from=$size
   length=$((size - from))
-  if [ -n "$4" ]; then length=$(tail -c "+$((from + 1))" "$file" | head -c "$length" | tail -n "$4" | wc -c); fi
+  if [ -n "$3" ]; then length=$(tail -c "+$((from + 1))" "$file" | head -c "$length" | tail -n "$3" | wc -c); fi
   [ ! -f "$file.times" ] || index=$(wc -c < "$file.times")
   echo "$attempt $((size - length)) $((size)) $((index))"
   [ ! -f "$file.times" ] || head -c "$index" "$file.times"
@@ -69,13 +70,14 @@ def read_with_times(
     run: SetStatus,
     job: JobStatus,
     query: LogQuery,
-    start: int = 0,
     *,
     stop: int | None = None,
 ) -> list[Copy]:
     """Return what `read` returns, for each attempt with the index of its log."""
-    arguments = _arguments(run, job, query, start, stop)
-    text = _print(store, _PRINT_WITH_TIMES, arguments)
+    try:
+        text = store.script(_PRINT_WITH_TIMES, *_arguments(run, job, query, stop))
+    except RiseMLError:
+        return []
     copies = []
     while text:
         header, _, text = text.partition(b"\n")
@@ -92,41 +94,42 @@ def read(
     run: SetStatus,
     job: JobStatus,
     query: LogQuery,
-    start: int = 0,
     *,
     stop: int | None = None,
-) -> bytes:
-    """Return what the output volume has of a job's log from byte `start` on.
+) -> Iterator[bytes]:
+    """Yield what the output volume has of a job's log: complete lines, and the rest at the end.
 
-    `stop` limits it to the attempts with smaller numbers.
-
-    The result is empty if there is no copy or the store cannot be reached.
+    `stop` limits it to the attempts with smaller numbers. Nothing is yielded if there is
+    no copy or the store cannot be reached: all other lines and changes still arrive.
     """
-    return _print(store, _PRINT, _arguments(run, job, query, start, stop))
+    unfinished = b""
+    with contextlib.suppress(RiseMLError):
+        for piece in store.stream(_PRINT, *_arguments(run, job, query, stop)):
+            lines, end, unfinished = (unfinished + piece).rpartition(b"\n")
+            yield lines + end
+    yield unfinished
 
 
-def _print(store: StorePod, script: str, arguments: Sequence[str]) -> bytes:
-    try:
-        return store.script(script, *arguments)
-    except RiseMLError:
-        # The log is missing then, but all other lines and changes still arrive.
-        return b""
+def path(run: SetStatus, job: JobStatus, attempt: int) -> str:
+    """Return the copy of an attempt's log, relative to the output volume."""
+    return f"{_folder(run, job)}/.riseml/logs/{_name(job)}.{attempt}.log"
+
+
+def _name(job: JobStatus) -> str:
+    return f"{job.type}.{job.index}" if job.index else job.type
 
 
 def _arguments(
-    run: SetStatus, job: JobStatus, query: LogQuery, start: int, stop: int | None
+    run: SetStatus, job: JobStatus, query: LogQuery, stop: int | None
 ) -> Sequence[str]:
     """Return the arguments of the scripts, from $1 on."""
-    name = f"{job.type}.{job.index}" if job.index else job.type
-    tail = "" if query.tail is None else str(query.tail)
-    since = "" if query.since is None else str(int(query.since.timestamp()))
     limit = "" if stop is None else str(stop)
-    return (_folder(run, job), name, str(start), tail, since, limit)
+    return (_folder(run, job), _name(job), *attempt_copy.bounds(query), limit)
 
 
 def _folder(run: SetStatus, job: JobStatus) -> str:
     """Return the output folder of a job's experiment, or of the run for its own jobs."""
     for experiment in run.experiments:
         if job in experiment.jobs:
-            return live_results.folder(run, experiment)
+            return output_folder.folder(run, experiment)
     return run.folder

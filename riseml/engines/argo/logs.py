@@ -10,25 +10,30 @@ Lines come from the pods while these exist, else from the copies in the output v
 import base64
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from threading import Thread
 
 from riseml import labels, masking
 from riseml.cluster.api import Api, Object, data_of, path
+from riseml.cluster.store_shell import StoreShell
+from riseml.dataclass import replace
 from riseml.engines import Change, Chunk, LogQuery, log_index
 from riseml.engines.argo import log_copy
+from riseml.engines.argo.attempt_copy import AttemptCopy
+from riseml.engines.argo.file_checks import FileChecks
 from riseml.engines.argo.log_copy import Copy
-from riseml.engines.argo.pod_log import Lines, PodLog, attempt_of, job_key
-from riseml.engines.argo.pod_readers import (
+from riseml.engines.argo.log_events import (
     Event,
+    FileCheck,
     FollowFailure,
     LogEnd,
     Output,
-    PodReaders,
     RunChange,
+    Switch,
 )
+from riseml.engines.argo.pod_log import Lines, PodLog, attempt_of, job_key
+from riseml.engines.argo.pod_readers import PodReaders
 from riseml.engines.argo.run_reader import RunReader
 from riseml.engines.argo.workflows import names_of, pod_selector
 from riseml.engines.selection import change, experiments, jobs, parts
@@ -42,6 +47,8 @@ _PARTIAL_LINE_SECONDS = 0.3
 _CHECK_SECONDS = 1.0
 # A pod's log may end this long after its job has.
 _DRAIN_SECONDS = 20.0
+# The log of an ended job is not read any more after so many broken connections.
+_MAX_FAILURES = 3
 
 
 def follow(reader: RunReader, query: LogQuery) -> Iterator[Chunk | Change]:
@@ -56,7 +63,11 @@ def follow(reader: RunReader, query: LogQuery) -> Iterator[Chunk | Change]:
             f"could not find {query.id}",
             f"`riseml status {query.id.number}` lists all experiments and jobs.",
         )
-    yield from _Follower(reader, query, run).events()
+    follower = _Follower(reader, query, run)
+    try:
+        yield from follower.events()
+    finally:
+        follower.close()
 
 
 class _Follower:
@@ -67,12 +78,16 @@ class _Follower:
         self._api = reader.workflows.api
         self._namespace = reader.workflows.namespace_of(query.id)
         self._events: SimpleQueue[Event] = SimpleQueue()
-        self._readers = PodReaders(self._api, self._namespace, query, self._events)
+        self._readers = PodReaders(
+            self._api, self._namespace, query, self._events, self._copy_of
+        )
+        self._checks = FileChecks(self._api, self._namespace, self._events)
         self._hidden_texts = _hidden_texts(self._api, reader.workflows.namespace)
         self._maskers: dict[str, Masker] = {}
         # Jobs whose log is delivered, from a pod or from a copy.
         self._delivered: set[str] = set()
         self._states: dict[str, State] = {}
+        self._is_closed = False
         self._pods: list[Object] = []
         self._checked_at = time.monotonic()
         self._deadline = self._checked_at + _DRAIN_SECONDS
@@ -92,6 +107,12 @@ class _Follower:
                 yield from self._handle(event)
         yield from self._changes()
 
+    def close(self) -> None:
+        """End the threads, although logs may not have ended."""
+        self._is_closed = True
+        self._readers.close()
+        self._checks.close()
+
     def _is_delivered(self) -> bool:
         """Return whether everything has ended and was read, or cannot be read in time."""
         now = time.monotonic()
@@ -101,21 +122,40 @@ class _Follower:
         return now > self._deadline or not self._readers.is_reading
 
     def _handle(self, event: Event) -> Iterator[Chunk | Change]:
-        if isinstance(event, Output):
-            yield from self._lines(event.log, event.data)
-        elif isinstance(event, RunChange):
+        if isinstance(event, RunChange):
             self._run, self._checked_at = event.run, time.monotonic()
+            if self._is_over:
+                self._readers.mark_all_complete()
             yield from self._check_pods()
+        elif isinstance(event, FollowFailure):
+            raise event.error
+        elif isinstance(event, FileCheck):
+            self._checks.has_arrived(event)
+        if isinstance(event, Output | LogEnd | FileCheck | Switch):
+            # Bytes still arrive, however long that takes.
+            self._deadline = time.monotonic() + _DRAIN_SECONDS
+            if event.generation == event.log.generation:
+                yield from self._handle_log(event)
+
+    def _handle_log(
+        self, event: Output | LogEnd | FileCheck | Switch
+    ) -> Iterator[Chunk | Change]:
+        if isinstance(event, Output):
+            yield from self._output(event)
         elif isinstance(event, LogEnd):
             yield from self._log_end(event)
+        elif isinstance(event, FileCheck):
+            yield from self._file_check(event)
+        elif event.continuation is None:
+            self._readers.read_copy(event.log)
         else:
-            raise event.error
+            self._readers.read_pod(event.log, event.continuation)
 
     def _follow_run(self) -> None:
         try:
             for run in self._reader.follow(self._query.id):
                 self._events.put(RunChange(run))
-                if _is_over(run, self._query.id):
+                if self._is_closed or _is_over(run, self._query.id):
                     return
         except Exception as error:  # noqa: BLE001
             # An exception would end only this thread: `events` raises it.
@@ -129,7 +169,8 @@ class _Follower:
     def _idle(self) -> Iterator[Chunk | Change]:
         """Do what is due if nothing arrives for a moment."""
         yield from self._partial_lines()
-        self._readers.retry()
+        for log in self._readers.logs.values():
+            self._check_file(log)
         now = time.monotonic()
         if not self._is_over and now - self._checked_at > _CHECK_SECONDS:
             self._checked_at = now
@@ -192,13 +233,43 @@ class _Follower:
             if first:
                 yield from self._copy(status, stop=first)
 
-    def _lines(self, log: PodLog, data: bytes) -> Iterator[Chunk]:
-        """Yield the lines that are complete with what a pod wrote."""
-        lines = log.lines(data)
+    def _output(self, output: Output) -> Iterator[Chunk]:
+        log, data = output.log, output.data
+        if output.is_copy:
+            yield from self._new_lines(log, log.copied(data, output.time))
+        elif self._query.follow and log.may_be_replaced:
+            log.held.append(data)
+            self._check_file(log)
+        else:
+            log.count(data)
+            yield from self._new_lines(log, log.lines(data))
+
+    def _new_lines(self, log: PodLog, lines: list[Lines]) -> Iterator[Chunk]:
         if log.tail is not None:
             log.collect(lines)
         else:
             yield from self._chunks(log, lines)
+
+    def _check_file(self, log: PodLog) -> None:
+        """Ask whether a pod's file is still the one that is being read."""
+        is_read = log.is_open and not log.reads_copy and self._query.follow
+        if is_read and log.may_be_replaced:
+            self._checks.request(log)
+
+    def _file_check(self, check: FileCheck) -> Iterator[Chunk | Change]:
+        """Yield what was held, or read the copy if the pod's file was replaced."""
+        log = check.log
+        if check.first_line is None:
+            if log.is_complete.is_set():
+                self._readers.read_copy(log)
+        elif log.is_file(check.first_line):
+            data = b"".join(log.held[: check.pieces])
+            del log.held[: check.pieces]
+            yield from self._new_lines(log, log.lines(data))
+            if log.is_read and not log.held:
+                yield from self._close(log)
+        else:
+            self._readers.read_copy(log)
 
     def _partial_lines(self) -> Iterator[Chunk]:
         """Yield lines that have had no end for a while."""
@@ -211,53 +282,61 @@ class _Follower:
                 yield from self._chunks(log, [log.unfinished()], partial=True)
 
     def _log_end(self, end: LogEnd) -> Iterator[Chunk | Change]:
-        """Yield the rest of a pod's log, and what its end makes known."""
-        log, error = end.log, end.error
-        if error and not self._is_over and self._readers.will_retry(log, error):
-            return
+        """Yield the rest of a log, unless its copy may have more."""
+        log = end.log
+        if end.error:
+            log.failures += 1
+        has_failed = log.is_complete.is_set() and log.failures > _MAX_FAILURES
+        if log.reads_copy or has_failed:
+            yield from self._close(log)
+        elif end.error:
+            # The connection broke, or the pod is gone.
+            self._readers.read_copy(log)
+        elif self._query.follow and log.may_be_replaced:
+            log.is_read = True
+            self._check_file(log)
+        else:
+            yield from self._close(log)
+
+    def _close(self, log: PodLog) -> Iterator[Chunk | Change]:
+        """Yield the last lines of a log, and what its end makes known."""
         log.is_open = False
         last_lines = log.last_lines
         if not self._query.times:
             last_lines = [Lines(b"".join(line.data for line in last_lines))]
         yield from self._chunks(log, last_lines)
         yield from self._chunks(log, [log.unfinished()])
-        if error:
-            yield from self._missing(log)
         yield from self._changes()
 
-    def _missing(self, log: PodLog) -> Iterator[Chunk]:
-        """Yield what a broken connection has not delivered, as far as it is copied."""
-        if self._query.tail is not None and log.delivered:
-            # Positions in the copy and in the last lines of a log do not correspond.
-            return
+    def _copy_of(self, log: PodLog) -> AttemptCopy:
+        """Return the copy of a pod's log."""
+        shell = StoreShell(self._reader.store_of(self._query.id))
         for _, job in jobs(self._run, self._query.id):
             if job.id == log.job:
-                yield from self._copy(job, log.delivered)
-                return
+                return AttemptCopy(shell, log_copy.path(self._run, job, log.attempt))
+        raise AssertionError(log.job)
 
-    def _copy(
-        self, job: JobStatus, start: int = 0, stop: int | None = None
-    ) -> Iterator[Chunk]:
+    def _copy(self, job: JobStatus, stop: int | None = None) -> Iterator[Chunk]:
         """Yield what the output volume has of a job's log, of attempts before one."""
         self._delivered.add(job.id)
         store = self._reader.store_of(self._query.id)
         query = self._query
         if not query.times:
-            data = log_copy.read(store, self._run, job, query, start, stop=stop)
             sample = Chunk(job.id, b"", source="copy", attempt=job.attempt)
-            yield from self._masked(sample, [Lines(data)])
+            for data in log_copy.read(store, self._run, job, query, stop=stop):
+                yield from self._masked(sample, [Lines(data)])
             return
-        copies = log_copy.read_with_times(
-            store, self._run, job, query, start, stop=stop
-        )
-        for copy in copies:
+        for copy in log_copy.read_with_times(store, self._run, job, query, stop=stop):
             sample = Chunk(job.id, b"", source="copy", attempt=copy.attempt)
             yield from self._masked(sample, _timed(copy))
 
     def _chunks(
         self, log: PodLog, lines: Iterable[Lines], *, partial: bool = False
     ) -> Iterator[Chunk]:
-        sample = Chunk(log.job, b"", partial=partial, attempt=log.attempt)
+        source = "copy" if log.reads_copy else "live"
+        sample = Chunk(
+            log.job, b"", partial=partial, source=source, attempt=log.attempt
+        )
         yield from self._masked(sample, lines)
 
     def _masked(self, sample: Chunk, lines: Iterable[Lines]) -> Iterator[Chunk]:

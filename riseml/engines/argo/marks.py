@@ -1,10 +1,10 @@
 """Marks of a run on a cluster: labels and annotations of its Workflows, and its record in the volume."""
 
-from dataclasses import replace
 from typing import Any
 
 from riseml import labels, marks
 from riseml.cluster.api import path_of
+from riseml.dataclass import replace
 from riseml.engines.argo import archive
 from riseml.engines.argo.run_reader import RunReader
 from riseml.ids import Id

@@ -11,13 +11,13 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from riseml import home_folder
 from riseml.cluster.store import RunsScripts
-from riseml.engines.argo import live_results
+from riseml.dataclass import replace
+from riseml.engines.argo import output_folder
 from riseml.errors import HomeError, RiseMLError
 from riseml.metrics import cache
 from riseml.metrics.experiment import Reading
@@ -68,7 +68,7 @@ class MetricFiles:
         self._folders: dict[str, ExperimentStatus] = {}
         for experiment in run.experiments:
             if experiment.started is not None:
-                self._folders[live_results.folder(run, experiment)] = experiment
+                self._folders[output_folder.folder(run, experiment)] = experiment
         self._readings: dict[str, Reading] = {}
 
     def read(self) -> SetStatus | None:

@@ -3,14 +3,16 @@
 The queue also holds the changes of the run, so that lines and changes stay in order.
 """
 
-import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any
 
-from riseml.cluster.api import Api, Object, path
+from riseml.cluster.api import Api, Object
 from riseml.engines import LogQuery
+from riseml.engines.argo.attempt_copy import AttemptCopy
+from riseml.engines.argo.log_events import Continuation, Event
+from riseml.engines.argo.log_reader import LogReader
+from riseml.engines.argo.pod_file import PodFile
 from riseml.engines.argo.pod_log import (
     PodLog,
     attempt_of,
@@ -18,61 +20,26 @@ from riseml.engines.argo.pod_log import (
     has_ended,
     job_key,
 )
-from riseml.errors import NotFoundError
-from riseml.status import SetStatus
 
-# Argo's executor may write this many lines after the job's own.
-_EXECUTOR_LINES = 16
-_RETRY_SECONDS = 1.0
 # No more logs are followed at once; the others are read when their jobs have ended.
 _MAX_READERS = 200
-_READ_BYTES = 1 << 16
-# Kubernetes ends the connection earlier, when the container's log ends.
-_READ_SECONDS = 86_400
-
-
-@dataclass(frozen=True)
-class Output:
-    """Bytes that were read from a pod's log."""
-
-    log: PodLog
-    data: bytes
-
-
-@dataclass(frozen=True)
-class LogEnd:
-    """The end of a pod's log; with an error, its connection broke."""
-
-    log: PodLog
-    error: Exception | None = None
-
-
-@dataclass(frozen=True)
-class RunChange:
-    """The status of the run after a change."""
-
-    run: SetStatus
-
-
-@dataclass(frozen=True)
-class FollowFailure:
-    """The run can no longer be followed."""
-
-    error: Exception
-
-
-Event = Output | LogEnd | RunChange | FollowFailure
 
 
 class PodReaders:
-    """The threads that read pods' logs into a queue."""
+    """The threads that read logs into a queue; `copy_of` returns the copy of a log."""
 
     def __init__(
-        self, api: Api, namespace: str, query: LogQuery, events: SimpleQueue[Event]
+        self,
+        api: Api,
+        namespace: str,
+        query: LogQuery,
+        events: SimpleQueue[Event],
+        copy_of: Callable[[PodLog], AttemptCopy],
     ) -> None:
         self._api, self._namespace, self._query = api, namespace, query
-        self._events = events
-        self.logs: dict[str, PodLog] = {}
+        self._events, self._copy_of = events, copy_of
+        # By the names and uids of their pods.
+        self.logs: dict[tuple[str, str], PodLog] = {}
 
     @property
     def is_reading(self) -> bool:
@@ -94,6 +61,7 @@ class PodReaders:
         """Start reading the logs of pods that have begun; return the ids of their jobs."""
         opened = []
         open_jobs = self._open_jobs()
+        self._mark_complete(pods)
         for pod in sorted(pods, key=_created):
             job = ids.get(job_key(pod))
             # The attempts of a job are read one after the other.
@@ -101,76 +69,77 @@ class PodReaders:
                 continue
             if len(open_jobs) >= _MAX_READERS:
                 break
-            name = pod["metadata"]["name"]
-            log = PodLog(
-                job,
-                name,
-                self._query.tail if has_ended(pod) else None,
-                attempt=attempt_of(pod),
-                is_timed=self._query.times,
-            )
-            self.logs[name] = log
+            log = self._new_log(job, pod)
+            self.logs[_key(pod)] = log
             open_jobs.add(job)
             opened.append(job)
-            self._start(log)
+            self._start(log, LogReader.read)
         return opened
 
-    def _is_new(self, pod: Object) -> bool:
-        return pod["metadata"]["name"] not in self.logs and has_begun(pod)
-
-    def will_retry(self, log: PodLog, error: Exception) -> bool:
-        """Return whether a log whose connection broke is read again after a moment.
-
-        It is not if its pod is gone, or if only a section of it was asked for: where
-        the section starts would be different now.
-        """
-        if isinstance(error, NotFoundError) or not self._query.follow:
-            return False
-        if self._query.tail or self._query.since:
-            return False
-        log.broken_at = time.monotonic()
-        return True
-
-    def retry(self) -> None:
-        """Read logs again whose connection broke a moment ago."""
-        latest = time.monotonic() - _RETRY_SECONDS
-        for log in self.logs.values():
-            if log.broken_at is not None and log.broken_at < latest:
-                log.restart()
-                self._start(log)
-
-    def _start(self, log: PodLog) -> None:
-        name = f"riseml-log-{log.pod}"
-        Thread(target=self._read, args=(log,), daemon=True, name=name).start()
-
-    def _read(self, log: PodLog) -> None:
-        pod_log = f"{path('pods', self._namespace, log.pod)}/log"
-        options = self._options(log)
-        try:
-            response = self._api.open(pod_log, timeout=_READ_SECONDS, **options)
-            for data in response.stream(_READ_BYTES, decode_content=True):
-                self._events.put(Output(log, data))
-        except Exception as error:  # noqa: BLE001
-            # An exception would end only this thread: the follower handles it.
-            self._events.put(LogEnd(log, error))
-        else:
-            self._events.put(LogEnd(log))
-
-    def _options(self, log: PodLog) -> dict[str, Any]:
+    def _new_log(self, job: str, pod: Object) -> PodLog:
         query = self._query
-        options: dict[str, Any] = {
-            "container": "main",
-            "follow": str(query.follow).lower(),
-        }
-        if query.tail is not None:
-            # The last lines of an ended job's log may be the executor's.
-            extra = 0 if log.tail is None else _EXECUTOR_LINES
-            options["tailLines"] = query.tail + extra
-        if query.since is not None:
-            options["sinceTime"] = query.since.strftime("%Y-%m-%dT%H:%M:%SZ")
-        if query.times:
-            options["timestamps"] = "true"
-        return options
+        is_section = query.tail is not None or query.since is not None
+        log = PodLog(
+            job,
+            pod["metadata"]["name"],
+            query.tail if has_ended(pod) or not query.follow else None,
+            attempt=attempt_of(pod),
+            is_timed=query.times,
+            start=None if is_section or self._is_anew(job, pod) else 0,
+        )
+        if has_ended(pod):
+            log.is_complete.set()
+        return log
+
+    def _is_anew(self, job: str, pod: Object) -> bool:
+        """Return whether another pod has written to the copy of the same attempt."""
+        attempt = (job, attempt_of(pod))
+        return any((log.job, log.attempt) == attempt for log in self.logs.values())
+
+    def _mark_complete(self, pods: list[Object]) -> None:
+        """Note which jobs have ended: their pods say so, or are gone."""
+        running = set()
+        for pod in pods:
+            if not has_ended(pod):
+                running.add(_key(pod))
+        for key in self.logs.keys() - running:
+            self.logs[key].is_complete.set()
+
+    def close(self) -> None:
+        """Let the threads end that read copies; the others end with their pods."""
+        for log in self.logs.values():
+            log.generation += 1
+        self.mark_all_complete()
+
+    def mark_all_complete(self) -> None:
+        """Note that all jobs have ended."""
+        for log in self.logs.values():
+            log.is_complete.set()
+
+    def _is_new(self, pod: Object) -> bool:
+        return _key(pod) not in self.logs and has_begun(pod)
+
+    def read_copy(self, log: PodLog) -> None:
+        """Read on in the copy of a log, from what was delivered."""
+        log.leave_file()
+        self._start(log, LogReader.read_copy)
+
+    def read_pod(self, log: PodLog, continuation: Continuation) -> None:
+        """Read on in a pod's file."""
+        log.continue_at(*continuation)
+        self._start(log, LogReader.read_on)
+
+    def _start(self, log: PodLog, read: Callable[[LogReader], None]) -> None:
+        file = PodFile(self._api, self._namespace, log.pod)
+        reader = LogReader(log, file, self._copy_of(log), self._query, self._events)
+        name = f"riseml-log-{log.pod}"
+        Thread(target=read, args=(reader,), daemon=True, name=name).start()
+
+
+def _key(pod: Object) -> tuple[str, str]:
+    """Return what identifies a pod: one that was deleted may come back with its name."""
+    metadata = pod["metadata"]
+    return metadata["name"], metadata.get("uid", "")
 
 
 def _created(pod: Object) -> str:

@@ -5,17 +5,23 @@ events show that a volume cannot be mounted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from riseml import labels
-from riseml.cluster.api import Api, Object, path
+from riseml import conditions, events, labels
+from riseml.cluster.api import Api, Object, name_of, path
+from riseml.dataclass import replace
+from riseml.engines.argo import pod_disruption, pod_placement, queue_position
 from riseml.errors import RiseMLError
-from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, reasons
+from riseml.status import (
+    ExperimentStatus,
+    JobStatus,
+    SetStatus,
+    State,
+    reason_words,
+    reasons,
+)
 
-# Argo's annotation of each pod.
-_NODE_ID = "workflows.argoproj.io/node-id"
 # A healthy controller takes less time, even with some hundred active runs.
 _CONTROLLER_DELAY = timedelta(seconds=20)
 _ACTIVE = (State.PENDING, State.STARTING, State.RUNNING)
@@ -76,7 +82,7 @@ def _without_controller(run: SetStatus, document: Object, now: datetime) -> SetS
     if age <= _CONTROLLER_DELAY:
         return run
     message = _NOT_STARTED.format(seconds=int(age.total_seconds()))
-    return replace(run, reason=reasons.CONTROLLER, message=message)
+    return replace(run, reason=reason_words.CONTROLLER, message=message)
 
 
 def _jobs(run: SetStatus) -> Iterator[JobStatus]:
@@ -95,27 +101,34 @@ def _explanations(
     """Yield explanations of active jobs, each with the id of the job's node."""
     pods = {}
     for pod in _pods(api, namespace, documents):
-        node_id = pod["metadata"].get("annotations", {}).get(_NODE_ID, "")
+        node_id = node_id_of(pod)
         if node_id in active:
             pods[node_id] = pod
     # Only while a pod is prepared do its events say more than the Workflow.
     is_preparing = any(active[node_id].reason == "PREPARE" for node_id in pods)
     warnings = _warnings(api, namespace) if is_preparing else {}
+    standings = queue_position.texts(api, namespace, pods.values())
     for node_id, pod in pods.items():
+        pod_name = pod["metadata"]["name"]
         job = active[node_id]
-        warning = warnings.get(pod["metadata"]["name"])
-        if job.reason == "PREPARE" and warning is not None:
-            yield node_id, _from_warning(job, warning)
-        else:
-            for explanation in _from_pod(pod, now):
-                yield node_id, explanation
+        explanation = (
+            _from_warning(job, warnings.get(pod_name))
+            or _from_queue(standings.get(pod_name))
+            or _from_scheduling(job, pod)
+            or _from_pod(pod, now)
+        )
+        if explanation is not None:
+            yield node_id, explanation
+
+
+def node_id_of(pod: Object) -> str:
+    """Return the id of the node that a pod belongs to, empty for a pod of no Workflow."""
+    return str(pod["metadata"].get("annotations", {}).get(labels.NODE_ID, ""))
 
 
 def _pods(api: Api, namespace: str, documents: Sequence[Object]) -> Iterator[Object]:
     """Yield the pods of Workflows."""
-    names = []
-    for document in documents:
-        names.append(document["metadata"]["name"])
+    names = map(name_of, documents)
     selector = f"{labels.WORKFLOW} in ({','.join(names)})"
     pods = path("pods", namespace)
     yield from api.items(pods, labelSelector=selector)
@@ -123,39 +136,56 @@ def _pods(api: Api, namespace: str, documents: Sequence[Object]) -> Iterator[Obj
 
 def _warnings(api: Api, namespace: str) -> dict[str, Object]:
     """Return the last warning about each pod, by the pod's name."""
-    events = api.items(
+    listed = api.items(
         path("events", namespace), fieldSelector="type=Warning,involvedObject.kind=Pod"
     )
     warnings = {}
-    for event in sorted(events, key=_event_time):
+    for event in sorted(listed, key=events.time_of):
         warnings[event["involvedObject"]["name"]] = event
     return warnings
 
 
-def _event_time(event: Object) -> str:
-    times = map(event.get, ("lastTimestamp", "eventTime", "firstTimestamp"))
-    return str(next(filter(None, times), ""))
-
-
-def _from_warning(job: JobStatus, event: Object) -> Explanation:
-    text = " ".join(f"{event.get('reason', '')}: {event.get('message', '')}".split())
+def _from_warning(job: JobStatus, event: Object | None) -> Explanation | None:
+    """Return what an event says about a pod that is being prepared."""
+    if event is None or job.reason != "PREPARE":
+        return None
+    text = events.line_of(event)
     reason = reasons.waiting(text)[0] or job.reason
-    if len(text) > _MAX_MESSAGE_LENGTH:
-        text = f"{text[:_MAX_MESSAGE_LENGTH]}…"
-    return Explanation(reason, text)
+    return Explanation(reason, _shortened(text))
 
 
-def _from_pod(pod: Object, now: datetime) -> Iterator[Explanation]:
-    """Yield what is wrong with the pod of a job that, says Argo, is active."""
+def _shortened(text: str) -> str:
+    if len(text) <= _MAX_MESSAGE_LENGTH:
+        return text
+    return f"{text[:_MAX_MESSAGE_LENGTH]}…"
+
+
+def _from_queue(standing: str | None) -> Explanation | None:
+    return Explanation(reason_words.QUEUED, standing) if standing is not None else None
+
+
+def _from_scheduling(job: JobStatus, pod: Object) -> Explanation | None:
+    """Return what keeps a pod from a node, if Argo has not said it yet."""
+    obstacle = pod_placement.obstacle(pod)
+    if job.reason or not obstacle:
+        return None
+    reason, _ = reasons.waiting(obstacle)
+    return Explanation(reason, _shortened(obstacle))
+
+
+def _from_pod(pod: Object, now: datetime) -> Explanation | None:
+    """Return what is wrong with the pod of a job that, says Argo, is active."""
     status = pod["status"]
-    if _is_node_lost(status):
-        node = pod["spec"].get("nodeName", "?")
-        yield Explanation("NODE_LOST", _NODE_LOST.format(node=node))
     if status.get("phase") in {"Succeeded", "Failed"}:
         age = now - _end_time(status, now)
         if age > _CONTROLLER_DELAY:
             message = _NOT_NOTICED.format(seconds=int(age.total_seconds()))
-            yield Explanation(reasons.CONTROLLER, message)
+            return Explanation(reason_words.CONTROLLER, message)
+    if _is_node_lost(pod):
+        node = pod["spec"].get("nodeName", "?")
+        return Explanation("NODE_LOST", _NODE_LOST.format(node=node))
+    disruption = pod_disruption.disruption(pod)
+    return Explanation(*disruption) if disruption else None
 
 
 def _end_time(status: Object, default: datetime) -> datetime:
@@ -168,29 +198,23 @@ def _end_time(status: Object, default: datetime) -> datetime:
     return max(times, default=default)
 
 
-def _is_node_lost(status: Object) -> bool:
+def _is_node_lost(pod: Object) -> bool:
     """Return whether the node of a running pod no longer reports to the cluster.
 
     Kubernetes then calls the pod not ready while its containers, as last reported, are.
     """
+    status = pod["status"]
     if status.get("phase") != "Running":
         return False
     if status.get("reason") == "NodeLost":
         return True
     containers = status.get("containerStatuses", ())
-    if not containers or _is_ready(status):
+    if not containers or conditions.is_true(pod, "Ready"):
         return False
     return all(
         "running" in container.get("state", {}) and container.get("ready")
         for container in containers
     )
-
-
-def _is_ready(status: Object) -> bool:
-    for condition in status.get("conditions", ()):
-        if condition["type"] == "Ready":
-            return bool(condition["status"] == "True")
-    return False
 
 
 def _with(run: SetStatus, explanations: Mapping[str, Explanation]) -> SetStatus:

@@ -8,15 +8,23 @@ The first reader of an ended run also archives it.
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from riseml import status
+from riseml.cluster import argo_server
 from riseml.cluster.api import Object
 from riseml.cluster.store import StorePod
-from riseml.engines.argo import archive, live_results, pods, shards, workdir_notes
+from riseml.dataclass import replace
+from riseml.engines.argo import (
+    archive,
+    deleted_workflow,
+    job_files,
+    pods,
+    queue_stops,
+    shards,
+    workdir_notes,
+)
 from riseml.engines.argo.workflows import Workflows
 from riseml.errors import NotFoundError, UnreachableError
 from riseml.ids import Id
@@ -75,10 +83,19 @@ class RunReader:
             archived = archive.read(self.store_of(run_id), run_id)
             if archived is None:
                 raise
-            return archived, []
+            return self._from_archive(archived), []
         run = self._complete(documents, self.combined(documents))
         page = self._page(documents[0]["metadata"])
         return replace(run, page=page), documents
+
+    def _from_archive(self, archived: SetStatus) -> SetStatus:
+        if not deleted_workflow.is_lost(archived):
+            return archived
+        store = self.store_of(Id(archived.user, archived.number))
+        lost = deleted_workflow.with_files(store, archived)
+        if not lost.metrics:
+            return lost
+        return self._with_metrics(store, lost) or lost
 
     def combined(self, documents: list[Object]) -> SetStatus:
         """Return what Workflows say about their run, and its archive about those that are gone."""
@@ -89,19 +106,20 @@ class RunReader:
         archived = archive.read(store, Id(run.user, run.number))
         if archived is None:
             return run
+        if deleted_workflow.is_lost(archived):
+            others = deleted_workflow.without_shards(archived, documents)
+            return merged([others, run])
         covered = [shard.index for shard in archived.workflows]
         later = []
         for document in documents:
-            if (shards.order(document) or 1) not in covered:
+            if shards.index_of(document) not in covered:
                 later.append(status.read(document))
         return merged([archived, *later])
 
     def _page(self, metadata: Object) -> str | None:
         """Return the address of a Workflow for browsers, None without an Argo Server."""
-        server = self.workflows.api.connection.argo
-        if not server:
-            return None
-        return f"{server}/workflows/{metadata['namespace']}/{metadata['name']}"
+        connection = self.workflows.api.connection
+        return argo_server.page(connection, metadata["namespace"], metadata["name"])
 
     def follow(self, run_id: Id) -> Iterator[SetStatus]:
         """Yield the status of a run now and after every change, through short outages.
@@ -160,15 +178,20 @@ class RunReader:
         store = self._store_in(namespace)
         if run.state.is_terminal and archive.is_archived(documents):
             return self._explain(documents, self.with_archived(documents, run))
+        # Lists do without the results of running jobs.
+        from riseml.engines.argo import live_results  # noqa: PLC0415
+
         reported = live_results.with_results(store, run)
         complete = reported
         if reported is not None and run.metrics:
             complete = self._with_metrics(store, reported)
         noted = workdir_notes.with_notes(store, complete or reported or run)
-        explained = self._explain(documents, noted)
+        explained = job_files.with_files(
+            store, self._explain(documents, noted), reads_pods=True
+        )
         # The archive must have all results, so a store that is away must be back first.
         if run.state.is_terminal and complete is not None:
-            has_more = noted != run
+            has_more = explained != run
             archive.write(
                 self.workflows.api,
                 namespace,
@@ -181,7 +204,8 @@ class RunReader:
 
     def with_archived(self, documents: list[Object], run: SetStatus) -> SetStatus:
         """Return an archived run with the results that its documents lack."""
-        if not archive.is_complete_elsewhere(documents):
+        is_current = archive.is_archived(documents)
+        if not is_current or not archive.is_complete_elsewhere(documents):
             return run
         store = self._store_in(documents[0]["metadata"]["namespace"])
         archived = archive.read(store, Id(run.user, run.number))
@@ -197,6 +221,8 @@ class RunReader:
                     result=kept.result,
                     measured=kept.measured,
                     notes=kept.notes,
+                    reason=kept.reason,
+                    message=kept.message,
                     jobs=kept.jobs,
                 )
             )
@@ -214,8 +240,9 @@ class RunReader:
 
     def _explain(self, documents: list[Object], run: SetStatus) -> SetStatus:
         namespace = documents[0]["metadata"]["namespace"]
-        now = datetime.now(UTC)
-        return pods.explained(self.workflows.api, namespace, documents, run, now)
+        api = self.workflows.api
+        run = queue_stops.explained(api, namespace, documents, run)
+        return pods.explained(api, namespace, documents, run, api.clock.now())
 
 
 def read_documents(documents: list[Object]) -> SetStatus:

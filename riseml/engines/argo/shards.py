@@ -9,10 +9,10 @@ share the set's `concurrency` through a semaphore, whose size is in the user's C
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 from riseml import labels
 from riseml.cluster.api import Object
+from riseml.dataclass import replace
 from riseml.errors import RiseMLError
 from riseml.plan import ExperimentSet, Shard
 
@@ -65,11 +65,16 @@ def are_complete(documents: Sequence[Object]) -> bool:
     present = set()
     last = 1
     for document in documents:
-        index = order(document) or 1
+        index = index_of(document)
         present.add(index)
         annotations = document["metadata"].get("annotations", {})
         last = max(last, index, int(annotations.get(LAST, 0)))
     return len(present) >= last
+
+
+def index_of(document: Object) -> int:
+    """Return the index of the shard that a Workflow is, 1 for the only one of a run."""
+    return order(document) or 1
 
 
 def order(document: Object) -> int:

@@ -6,29 +6,37 @@ The run takes its number only when nothing more can be wrong with it.
 """
 
 import io
-import json
 import tarfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from riseml import labels
+from riseml.cluster import argo_server
 from riseml.cluster.api import Object, path
 from riseml.cluster.api_errors import ConflictError, RefusedError
-from riseml.cluster.store import StorePod
+from riseml.cluster.store import UNPACK, StorePod
 from riseml.cluster.user_namespace import UserNamespace
-from riseml.compiler import compile_workflow, limits, record
+from riseml.compiler import gpus, limits, record
 from riseml.compiler.names import RUNGS
+from riseml.dataclass import replace
 from riseml.engines import Growth, Submission, Submitted
-from riseml.engines.argo import archive, shards
+from riseml.engines.argo import (
+    archive,
+    deleted_workflow,
+    pod_groups,
+    queue_check,
+    server_submission,
+    shards,
+)
+from riseml.engines.argo.document_code import Compiler, compiler_of
 from riseml.engines.argo.images import Images
+from riseml.engines.argo.workflows import run_selector
 from riseml.errors import (
     ChangedMeanwhileError,
     InvalidInputError,
-    NotAllowedError,
-    UnreachableError,
+    RiseMLError,
     UnsupportedError,
 )
 from riseml.metrics import hparams
@@ -38,13 +46,8 @@ Builds = Sequence[Build | None]
 """The builds of a plan, and of the job that chooses its parameters."""
 
 RECORD = "riseml-configuration.yml"
-_AUTH_ADVICE = "Run it with `--auth-mode client`, so that it accepts users' own tokens."
-_UNREACHABLE_ADVICE = (
-    "Log in again if it has moved. Without `argo-server` in the settings file, "
-    "runs are submitted to the Kubernetes API."
-)
 # Any user of the image may write there; Kubernetes itself would make a folder for root only.
-_UNPACK = 'umask 0; cd /output; for folder; do mkdir -p "$folder"; done; exec tar -xf -'
+_UNPACK = f'umask 0; cd /output; for folder; do mkdir -p "$folder"; done; exec {UNPACK}'
 
 
 def start(
@@ -55,8 +58,12 @@ def start(
     home: Path,
     user: str,
     known: list[str],
+    submitter: str | None,
 ) -> Submitted:
-    """Compile, number and submit a plan; `known` are the names of the secrets that are set.
+    """Compile, number and submit a plan.
+
+    `known` are the names of the secrets that are set. `submitter` is the name of who
+    submits it, None if an Argo Server notes that.
 
     Raises:
         InvalidInputError: the plan needs a secret that is not set.
@@ -64,19 +71,27 @@ def start(
     """
     plan = submission.plan
     _check_secrets(plan, known)
+    gpus.check(plan, namespace.target)
+    queue_check.check(namespace, plan)
     namespace.node = submission.node
+    compiler = compiler_of(submission, namespace.target, home)
     builds = list(_builds(submission, namespace, store, home))
     if submission.into:
         origin, documents = _further(
-            submission, submission.into, builds, namespace, user
+            submission, submission.into, builds, compiler, user
         )
     else:
         if namespace.number == 1:
             # The volume may hold runs of an earlier user of this name, and no number
             # is used twice.
             namespace.begin_after(archive.last_number(store, user))
-        origin, documents = _number(submission, builds, namespace, user)
-    make_folders(store, plan, origin, namespace.target)
+        origin, documents = _number(submission, builds, compiler, namespace, user)
+    if submitter is not None:
+        _name_submitter(submitter, documents)
+    first_record = None
+    if not submission.into:
+        first_record = deleted_workflow.first_record(documents, namespace.server_time)
+    folder = make_folders(store, plan, origin, namespace.target, first_record)
     number = origin.number or 0
     notes = []
     if len(documents) > 1 or submission.into:
@@ -85,11 +100,12 @@ def start(
         notes.append(
             f"the set is too large for one Workflow, so it has {len(documents)}"
         )
+    groups = pod_groups.make(namespace, plan, documents)
     if submission.into:
         _add(namespace, submission.into, documents)
     else:
-        for document in documents:
-            _create(namespace, document)
+        _create_all(namespace, store, folder, documents)
+    pod_groups.hand_over(namespace, groups)
     return Submitted(
         number,
         documents[0]["metadata"]["name"],
@@ -99,12 +115,18 @@ def start(
     )
 
 
+def _name_submitter(submitter: str, documents: Sequence[dict[str, Any]]) -> None:
+    """Write into Workflows who submits them."""
+    for document in documents:
+        document["metadata"]["annotations"][labels.SUBMITTER] = submitter
+
+
 def _builds(
     submission: Submission, namespace: UserNamespace, store: StorePod, home: Path
 ) -> Iterator[Build | None]:
     """Yield the builds of a plan and of the job that chooses its parameters, None if it needs none."""
     for plan in (submission.plan, submission.plan.for_search):
-        if not plan.install:
+        if not plan.install or namespace.target.saves_artifacts:
             yield None
             continue
         images = Images(namespace.api, namespace.namespace, store, namespace.target)
@@ -123,6 +145,22 @@ def _check_secrets(plan: ExperimentSet, names: list[str]) -> None:
         )
 
 
+def _create_all(
+    namespace: UserNamespace,
+    store: StorePod,
+    folder: str,
+    documents: Sequence[dict[str, Any]],
+) -> None:
+    """Submit the Workflows of a new run, whose folder exists."""
+    try:
+        _create(namespace, documents[0])
+    except RiseMLError:
+        archive.withdraw(store, folder)
+        raise
+    for document in documents[1:]:
+        _create(namespace, document)
+
+
 def _create(namespace: UserNamespace, document: dict[str, Any]) -> None:
     """Submit a Workflow of a run."""
     # The archive sets it once `run.json` is written: until then, Argo must not delete
@@ -139,7 +177,7 @@ def _add(
     Raises:
         ChangedMeanwhileError: another command has added one.
     """
-    selector = f"{labels.NUMBER}={growth.number}"
+    selector = run_selector(growth.number)
     workflows = path("workflows", namespace.namespace)
     earlier = namespace.api.items(workflows, metadata=True, labelSelector=selector)
     last_shard = growth.shard + len(documents) - 1
@@ -173,38 +211,41 @@ def _further(
     submission: Submission,
     growth: Growth,
     builds: Builds,
-    namespace: UserNamespace,
+    compiler: Compiler,
     user: str,
 ) -> tuple[Origin, list[dict[str, Any]]]:
     """Return the Workflows that are added to a run."""
-    plan, target = submission.plan, namespace.target
+    plan = submission.plan
     origin = _origin(submission, builds, growth.number, user)
     origin = replace(origin, shard=Shard(growth.shard, 0))
-    document = compile_workflow(plan, origin, target)
+    document = compiler.compile(plan, origin)
     limits.check_annotations(document)
     parts = shards.split(plan, limits.share_of(document))
     documents = []
     for index, (experiments, _) in enumerate(parts, start=growth.shard):
         shard_origin = replace(origin, shard=Shard(index, 0))
-        documents.append(compile_workflow(experiments, shard_origin, target))
+        documents.append(compiler.compile(experiments, shard_origin))
     return origin, documents
 
 
 def _number(
-    submission: Submission, builds: Builds, namespace: UserNamespace, user: str
+    submission: Submission,
+    builds: Builds,
+    compiler: Compiler,
+    namespace: UserNamespace,
+    user: str,
 ) -> tuple[Origin, list[dict[str, Any]]]:
     """Take a number and return the Workflows of the plan that have it."""
     plan = submission.plan
     while True:
         origin = _origin(submission, builds, namespace.number, user)
-        target = namespace.target
-        document = compile_workflow(plan, origin, target)
+        document = compiler.compile(plan, origin)
         limits.check_annotations(document)
         parts = shards.split(plan, limits.share_of(document))
         documents = [document]
         if len(parts) > 1:
             documents = [
-                compile_workflow(experiments, replace(origin, shard=shard), target)
+                compiler.compile(experiments, replace(origin, shard=shard))
                 for experiments, shard in parts
             ]
         # Another process may take the number first; it is part of every document.
@@ -213,9 +254,16 @@ def _number(
 
 
 def make_folders(
-    store: StorePod, plan: ExperimentSet, origin: Origin, target: Target
-) -> None:
-    """Make the output folders of a run, each with the record of its configuration."""
+    store: StorePod,
+    plan: ExperimentSet,
+    origin: Origin,
+    target: Target,
+    first_record: bytes | None = None,
+) -> str:
+    """Make the output folders of a run, each with the record of its configuration.
+
+    Return the folder of the run, which gets `first_record`.
+    """
     folders = list(_folders(plan, origin, target))
     first, _ = folders[0]
     run_folder = str(Path(first).parent) if plan.is_set else first
@@ -226,7 +274,10 @@ def make_folders(
         if experiment.resume == "":
             # Kubernetes itself would make it, for root only.
             made.append(f"{folder}/{labels.EMPTY_FOLDER}")
+    if first_record is not None:
+        folders.append((run_folder, {deleted_workflow.FILE: first_record}))
     store.script(_UNPACK, *made, stdin=_archive(folders))
+    return run_folder
 
 
 def _folders(
@@ -274,9 +325,8 @@ def create(namespace: UserNamespace, document: dict[str, Any]) -> Object:
     """
     connection = namespace.api.connection
     try:
-        # An Argo Server does not accept client certificates.
-        if connection.argo and connection.token:
-            return _create_through_server(document, namespace)
+        if argo_server.is_usable(connection):
+            return server_submission.create(namespace.api, document)
         return namespace.api.create(path("workflows", namespace.namespace), document)
     except ConflictError:
         name = document["metadata"].get("name")
@@ -288,54 +338,3 @@ def create(namespace: UserNamespace, document: dict[str, Any]) -> Object:
             f"the cluster refuses this Workflow: {error}",
             "`riseml doctor` may say why.",
         ) from None
-
-
-class _RawRequest:
-    """Request for Hera's client that carries a document unchanged.
-
-    Hera's own model drops fields that Argo 4.1 has and Hera lacks.
-    """
-
-    def __init__(self, document: dict[str, Any]) -> None:
-        self._document = document
-
-    def json(self, **_: Any) -> str:
-        """Return the request's body."""
-        return json.dumps({"workflow": self._document})
-
-
-def _create_through_server(
-    document: dict[str, Any], namespace: UserNamespace
-) -> Object:
-    """Submit with Hera's client, which speaks the Argo Server's API."""
-    from hera.exceptions import AlreadyExists, Forbidden, HeraException, Unauthorized  # noqa: PLC0415
-    from hera.workflows import WorkflowsService  # noqa: PLC0415
-
-    # Hera's client raises its exceptions.
-    from requests import RequestException  # noqa: PLC0415
-
-    connection = namespace.api.connection
-    server = f"the Argo Server at {connection.argo}"
-    service = WorkflowsService(
-        # Without the slash, Hera drops the last segment of a server's path.
-        host=f"{connection.argo}/",
-        token=f"Bearer {connection.token}",
-        namespace=namespace.namespace,
-    )
-    request: Any = _RawRequest(document)
-    try:
-        workflow = service.create_workflow(request, namespace=namespace.namespace)
-    except AlreadyExists as error:
-        raise ConflictError(str(error)) from None
-    except (Unauthorized, Forbidden) as error:
-        raise NotAllowedError(
-            f"{server} does not accept this: {error}", _AUTH_ADVICE
-        ) from None
-    except HeraException as error:
-        raise RefusedError(str(error)) from None
-    except (RequestException, ValueError) as error:
-        # A ValueError means that the answer does not come from an Argo Server.
-        raise UnreachableError(
-            f"{server} does not answer ({type(error).__name__})", _UNREACHABLE_ADVICE
-        ) from None
-    return dict(workflow.model_dump(mode="json", by_alias=True, exclude_none=True))

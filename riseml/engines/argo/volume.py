@@ -9,8 +9,8 @@ import re
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 
-from riseml.cluster.pod_exec import CommandError
-from riseml.cluster.store import StorePod
+from riseml.cluster.command_error import CommandError
+from riseml.cluster.store import UNPACK, StorePod
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
 from riseml.storage.folder import ByteStream
 from riseml.storage.volume import Entry, Piece, Written, join, partial_path
@@ -49,7 +49,7 @@ case $(pwd -P)/ in "$root"/*) ;; *) echo "$2 leads out of its volume by a link" 
 # Records end with `//` and a line break, because no path contains `//`.
 _WALK = f"{_FIND}find . -type f -exec stat -c '%s %Y %f %n//' {{}} +"
 _LIST = f"{_FIND}find . -mindepth 1 -maxdepth 1 -exec stat -c '%s %Y %f %n//' {{}} +"
-_EXTRACT = 'cd "$1"; umask 0; exec tar -xf -'
+_EXTRACT = f'cd "$1"; umask 0; exec {UNPACK}'
 _APPEND = 'cd "$1"; head -c "$2" >> "$3"'
 
 

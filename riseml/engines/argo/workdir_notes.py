@@ -1,10 +1,10 @@
 """Notes about kept files, where a job was stopped: Argo may have read its outputs before the note was written."""
 
 import re
-from dataclasses import replace
 
 from riseml.cluster.store import StorePod
-from riseml.engines.argo.live_results import folder
+from riseml.dataclass import replace
+from riseml.engines.argo.output_folder import folder
 from riseml.errors import RiseMLError
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 

@@ -15,6 +15,11 @@ from riseml.errors import NotAllowedError, NotFoundError
 from riseml.ids import Id
 from riseml.status import SetStatus
 
+RUNS = f"{labels.NUMBER},!{labels.RESUBMITTED}"
+"""Selector of the Workflows of all runs. A copy of one has its number, but ends at once."""
+
+# Documents have about 100 kB. Each request costs the API server a look at all Workflows.
+_RUNS_PER_REQUEST = 50
 _KIND = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"}
 
 
@@ -24,7 +29,7 @@ class Workflows:
     def __init__(self, api: Api, user: str, user_namespace: UserNamespace) -> None:
         self.api, self.user = api, user
         self.namespace = user_namespace.namespace
-        self._user_namespace = user_namespace
+        self.user_namespace = user_namespace
 
     def namespace_of(self, run: Id) -> str:
         """Return the namespace of a run."""
@@ -42,6 +47,8 @@ class Workflows:
         try:
             documents = self._find(run)
         except NotAllowedError:
+            if run.user in (None, self.user):
+                raise
             raise no_access(f"{run.user}'s experiments") from None
         if not documents:
             raise NotFoundError(
@@ -56,14 +63,14 @@ class Workflows:
         if not run.number:
             return []
         workflows = path("workflows", self.namespace_of(run))
-        selector = f"{labels.NUMBER}={run.number}"
+        selector = run_selector(run.number)
         cached = self.api.items(
             workflows, labelSelector=selector, resourceVersion=CACHED
         )
         # The API server's cache may not have a run that was just submitted.
         return list(cached) or list(self.api.items(workflows, labelSelector=selector))
 
-    def metadata(self, namespace: str, selector: str = labels.NUMBER) -> list[Object]:
+    def metadata(self, namespace: str, selector: str = RUNS) -> list[Object]:
         """Return the metadata of a user's Workflows that a label selector matches.
 
         They come from the API server's cache unless it lacks the newest run: reading
@@ -80,12 +87,12 @@ class Workflows:
         )
         newest = 0
         if namespace == self.namespace:
-            newest = self._user_namespace.number - 1
+            newest = self.user_namespace.number - 1
         # Another process may start a run before the counter is needed again.
-        self._user_namespace.forget()
+        self.user_namespace.forget()
         # A selector for a project rightly leaves out newer runs of other projects.
         is_current = max(map(number_of, cached), default=0) >= newest
-        if is_current or selector != labels.NUMBER:
+        if is_current or selector != RUNS:
             return cached
         return list(self.api.items(workflows, metadata=True, labelSelector=selector))
 
@@ -93,10 +100,30 @@ class Workflows:
         """Return the complete documents of a run's Workflows, given their metadata."""
         first = shards_of_run[0]
         workflows = path("workflows", first["metadata"]["namespace"])
-        selector = f"{labels.NUMBER}={number_of(first)}"
+        selector = run_selector(number_of(first))
         return list(
             self.api.items(workflows, labelSelector=selector, resourceVersion=CACHED)
         )
+
+    def of_runs(self, namespace: str, numbers: Iterable[int]) -> Iterator[list[Object]]:
+        """Yield the complete documents of each of a user's runs, in the order of their shards.
+
+        Runs that no longer have a Workflow are left out.
+        """
+        remaining = list(numbers)
+        workflows = path("workflows", namespace)
+        while remaining:
+            requested = ",".join(map(str, remaining[:_RUNS_PER_REQUEST]))
+            del remaining[:_RUNS_PER_REQUEST]
+            by_number: dict[int, list[Object]] = {}
+            for document in self.api.items(
+                workflows,
+                labelSelector=f"{labels.NUMBER} in ({requested}),!{labels.RESUBMITTED}",
+                resourceVersion=CACHED,
+            ):
+                by_number.setdefault(number_of(document), []).append(document)
+            for documents in by_number.values():
+                yield sorted(documents, key=shards.order)
 
     def watch(
         self, documents: Sequence[Object], seconds: int
@@ -118,7 +145,7 @@ class Workflows:
             path("workflows", first["namespace"]),
             version=str(max(versions)),
             seconds=seconds,
-            labelSelector=f"{labels.NUMBER}={first['labels'][labels.NUMBER]}",
+            labelSelector=run_selector(number_of(documents[0])),
         )
         for kind, changed in events:
             if kind == "DELETED":
@@ -130,6 +157,11 @@ class Workflows:
             if kind in {"ADDED", "MODIFIED"}:
                 by_name[changed["metadata"]["name"]] = changed
                 yield sorted(by_name.values(), key=shards.order)
+
+
+def run_selector(number: int) -> str:
+    """Return the selector of the Workflows of a run."""
+    return f"{labels.NUMBER}={number},!{labels.RESUBMITTED}"
 
 
 def number_of(workflow: Object) -> int:

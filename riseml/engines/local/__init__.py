@@ -16,7 +16,7 @@ def open_engine(settings: "Settings") -> "Engine":
     """
     from riseml.engines.local.engine import LocalEngine  # noqa: PLC0415
 
-    return LocalEngine(settings.home, settings.user)
+    return LocalEngine(settings.home, settings.user, settings.runner)
 
 
 def engine_checks(settings: "Settings") -> "list[Check]":

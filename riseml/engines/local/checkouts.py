@@ -10,10 +10,11 @@ make their own.
 import os
 import time
 from collections.abc import Collection
-from dataclasses import replace
+from contextlib import suppress
 from pathlib import Path
 
 from riseml import home_folder
+from riseml.dataclass import replace
 from riseml.engines.local import home as home_
 from riseml.engines.local.home import HomeLayout
 from riseml.errors import HomeError
@@ -73,20 +74,27 @@ def take_unused(home: Path, used: Collection[tuple[str, str]]) -> list[Path]:
 
     `used` are the projects and revisions of the runs that have not ended.
     """
+    taken = []
+    for path in unused(home, used):
+        target = path.with_name(f"{_PARTIAL}{path.name}-{time.time_ns()}")
+        # Another process may remove it.
+        with suppress(OSError):
+            path.rename(target)
+            taken.append(target)
+    return taken
+
+
+def unused(home: Path, used: Collection[tuple[str, str]]) -> list[Path]:
+    """Return the folders of checkouts that no run uses; see `take_unused`."""
     limit = time.time() - _FRESH_SECONDS
-    unused = []
+    folders = []
     for path in home_.checkouts(home).glob("*/*"):
         is_used = (path.parent.name, path.name) in used
-        try:
-            if is_used or path.stat().st_mtime > limit:
-                continue
-            target = path.with_name(f"{_PARTIAL}{path.name}-{time.time_ns()}")
-            path.rename(target)
-        except OSError:
-            # Another process removes it.
-            continue
-        unused.append(target)
-    return unused
+        # Another process may remove it.
+        with suppress(OSError):
+            if not is_used and path.stat().st_mtime <= limit:
+                folders.append(path)
+    return folders
 
 
 def _touch(folder: Path) -> bool:

@@ -4,7 +4,10 @@ import os
 
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, warning
 from riseml.engines.local import database_faults, home, protocol
-from riseml.engines.local.controller.machine import measure_machine
+from riseml.engines.local.container_check import containers
+from riseml.engines.local.controller import job_groups, job_limits
+from riseml.engines.local.controller.capacity import measure_machine
+from riseml.engines.local.gpu_check import gpus
 from riseml.engines.local.jobs.mounts import supported
 from riseml.errors import RiseMLError
 from riseml.settings import Settings
@@ -13,13 +16,27 @@ _REPAIR_RECORDS = (
     "`riseml doctor --repair` restores them from their run.json. Other runs are not"
     " affected."
 )
+_GROUPS_ADVICE = (
+    "Start RiseML from a terminal or a service that systemd runs for you (`systemd-run --user --scope -p Delegate=yes"
+    " bash`) on a system with control groups of version 2, so that it may make groups."
+)
 _NAMED_FOLDERS = 3
 _BYTES_PER_MB = 1_000_000
 
 
 def engine_checks(settings: Settings) -> list[Check]:
     """Return the checks of the local engine."""
-    return checks(settings, _controller, _database, _mounts, _capacity, _data)
+    return checks(
+        settings,
+        _controller,
+        _database,
+        _mounts,
+        containers,
+        _capacity,
+        gpus,
+        _limits,
+        _data,
+    )
 
 
 def _database(settings: Settings) -> Outcome:
@@ -77,6 +94,18 @@ def _capacity(_: Settings) -> Outcome:
     capacity = measure_machine(os.environ)
     megabytes = capacity.mem // _BYTES_PER_MB
     return ok(f"{capacity.cpus} cpus, {megabytes} MB, {len(capacity.gpus)} gpus")
+
+
+def _limits(settings: Settings) -> Outcome:
+    """Whether jobs may use more than they request."""
+    if not settings.resources_enforce:
+        return ok("they may; the setting resources.enforce: true limits them")
+    parents = job_groups.find()
+    if parents is None:
+        return warning(job_limits.NOTE.partition(". `")[0], _GROUPS_ADVICE)
+    if parents.cpu is None:
+        return ok("no: control groups limit memory, and a job has whole CPUs")
+    return ok("no: control groups limit memory and processor time")
 
 
 def _data(settings: Settings) -> Outcome:

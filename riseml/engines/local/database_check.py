@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from riseml.dataclass import dataclass
 from riseml.engines.local import outputs, rebuild
 from riseml.engines.local.interpreter.node import Node
 from riseml.engines.local.replacement import faults_of_file

@@ -5,7 +5,6 @@ read        ──▶ a copy in memory, where that file cannot be made: full dis
 """
 
 import os
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -119,7 +118,8 @@ def _source(path: Path) -> Iterator[sqlite3.Connection]:
             source.execute("PRAGMA locking_mode=EXCLUSIVE")
             yield source
     else:
-        # Only homes that cannot be written need it, and it loads much.
+        # Only homes that cannot be written need these, and they load much.
+        import shutil  # noqa: PLC0415
         import tempfile  # noqa: PLC0415
 
         with tempfile.TemporaryDirectory(prefix="riseml-") as folder:

@@ -9,7 +9,8 @@ from pathlib import Path
 _READY_FD = 3
 _VARIABLES = frozenset({
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
-    "CUDA_VISIBLE_DEVICES", "RISEML_CPUS", "RISEML_MEM", "RISEML_GPUS", "RISEML_MOUNTS", "RISEML_DATA", "RISEML_IDLE",
+    "RISEML_CPUS", "RISEML_MEM", "RISEML_GPUS", "RISEML_MOUNTS", "RISEML_CGROUPS",
+    "RISEML_DATA", "RISEML_IDLE",
 })  # fmt: skip
 # The first are settings of the Python that runs the controller.
 _PREFIXES = ("PYTHON", "LC_")

@@ -6,28 +6,32 @@ read, list, changes, logs   ──▶ store, output folders
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riseml import home_folder, labels
+from riseml.dataclass import replace
 from riseml.engines import Change, Chunk, LogQuery, Pruned, Query, Submission, Submitted
 from riseml.engines.local import home, outputs, protocol, secrets
+from riseml.engines.local.image_methods import ImageMethods
+from riseml.engines.local.machine_methods import MachineMethods
 from riseml.engines.local.reader import HomeReader
+from riseml.engines.local.record_methods import RecordMethods
 from riseml.engines.local.serialize import Inherited, plan_to_data
 from riseml.errors import RiseMLError, UnsupportedError
 from riseml.ids import Id
 from riseml.marks import to_data
-from riseml.status import ExperimentStatus, SetStatus
+from riseml.settings import PROCESS
+from riseml.status import ExperimentStatus, JobStatus, SetStatus
 
 if TYPE_CHECKING:
-    from riseml.diagnosis.evidence import Holder, Interpreter
+    from riseml.engines.local.access import LocalAccess
     from riseml.engines.local.live import LiveRun
-    from riseml.plan import ExperimentSet, Marks
+    from riseml.engines.local.usage_view import LocalUsageView
+    from riseml.plan import Marks
     from riseml.project import Snapshot
-    from riseml.project.image_key import ImageKey
     from riseml.storage.folder import Folder
 
 _POLL_SECONDS = 0.05
@@ -35,15 +39,18 @@ _POLL_SECONDS = 0.05
 _DELETE_TIMEOUT_SECONDS = 60.0
 
 
-class LocalEngine:
-    """Runs Workflows as processes of this machine; `home` holds everything."""
+class LocalEngine(MachineMethods, RecordMethods, ImageMethods):
+    """Runs Workflows as processes or containers of this machine; `home` holds everything.
+
+    `runner` is what runs the jobs where nothing else is named.
+    """
 
     name = "local"
     build_noun = "environment"
 
-    def __init__(self, home: Path, user: str) -> None:
+    def __init__(self, home: Path, user: str, runner: str = PROCESS) -> None:
         home_folder.check(home)
-        self.home, self.user = home, user
+        self.home, self.user, self.runner = home, user, runner
         self.reader = HomeReader(home, user)
 
     # Write
@@ -101,6 +108,7 @@ class LocalEngine:
                 "`riseml config use` names a cluster.",
             )
         self._share_checkout(submission)
+        runner = self._runner_of(submission)
         answer = self._ask(
             "start",
             # It identifies the submission if the controller exits before it answers.
@@ -113,8 +121,15 @@ class LocalEngine:
             git=submission.git and vars(submission.git),
             into=submission.into and vars(submission.into),
             marked=to_data(submission.marks),
+            runner=runner.to_data(),
         )
-        return Submitted(**{**answer, "notes": tuple(answer["notes"])})
+        # Asked for after the submission, it delays no job.
+        notes = (*runner.all_notes(submission), *answer["notes"])
+        return Submitted(
+            **{**answer, "notes": notes},
+            runner=runner.choice,
+            prepares=runner.prepares,
+        )
 
     def submit(self, document: dict[str, Any]) -> str:
         """Run a compiled Workflow as it is; return its name."""
@@ -161,7 +176,7 @@ class LocalEngine:
         outputs.remove(folder)
 
     def prune_unused(self, before: float) -> Pruned:
-        """Remove environments unused since a time, and code that no run refers to.
+        """Remove environments and images unused since a time, and code that no run refers to.
 
         `before` is in seconds since 1970.
         """
@@ -184,6 +199,7 @@ class LocalEngine:
             # Git needs space to tidy up, and these two free it.
             self._discard_checkouts()
             removed = environments.tidy(self.home, before)
+            removed += self._remove_unused_images(before)
         notes += [pruned.describe() for pruned in tidy(self.home)]
         return Pruned(removed, tuple(notes))
 
@@ -203,27 +219,6 @@ class LocalEngine:
     def secrets(self) -> dict[str, str]:
         """Return the secrets of this home: values by name."""
         return secrets.read(self.home)
-
-    def image_key(
-        self,
-        plan: "ExperimentSet",
-        revision: str,
-        environment: Mapping[str, str],
-        base: str | None = None,
-    ) -> "ImageKey":
-        """Return the key of a plan's environment; this machine's Python is its base."""
-        del base
-        # Only plans with install steps need it.
-        from riseml.engines.local.controller import environments  # noqa: PLC0415
-
-        return environments.image_key_of(plan, revision, self.home, environment)
-
-    def image(self, key: "ImageKey") -> str | None:
-        """Return the name of a key's environment, None if it is not complete."""
-        # Only plans with install steps need it.
-        from riseml.engines.local.controller import environments  # noqa: PLC0415
-
-        return environments.complete(key, self.home)
 
     def volume(self, name: str) -> "Folder":
         """Return the folder of a whole volume, `data` or `output`."""
@@ -251,6 +246,10 @@ class LocalEngine:
         """Return one run in full; that of an ended run comes from its record."""
         return self.reader.read(run)
 
+    def read_brief(self, run: Id) -> SetStatus:
+        """Return one run; experiments of a set may lack their jobs, as `HomeReader` says."""
+        return self.reader.read_brief(run)
+
     def with_experiments(self, run: Id) -> SetStatus:
         """Return a run with its experiments, without jobs."""
         return self.reader.with_experiments(run)
@@ -276,13 +275,24 @@ class LocalEngine:
 
     def changes(self, run: Id) -> Iterator[SetStatus | ExperimentStatus]:
         """Yield the status of a run or experiment with every change until it has ended."""
+        return self._changes(run, lambda: self.reader.read_to_follow(run))
+
+    def ending(self, run: Id) -> Iterator[SetStatus | ExperimentStatus]:
+        """Yield the state of a run or experiment as it changes, and its status once it has ended."""
+        # Only `wait` needs it.
+        from riseml.engines.local import end_state  # noqa: PLC0415
+
+        return self._changes(run, lambda: end_state.read(self.reader, run))
+
+    def _changes(
+        self, run: Id, read: Callable[[], SetStatus]
+    ) -> Iterator[SetStatus | ExperimentStatus]:
         # Only commands that follow a run need it.
         from riseml.engines.local import watch  # noqa: PLC0415
 
-        observations = watch.observe(
-            self.reader.store, lambda: self.reader.read_to_follow(run), _POLL_SECONDS
-        )
-        return watch.changes(observations, run)
+        files = watch.changes_of(self.home)
+        observations = watch.observe(self.reader.store, read, files.wait)
+        return files.until_closed(watch.changes(observations, run))
 
     def view(self, run: Id) -> "LiveRun":
         """Return a view of a run that reads only what has changed."""
@@ -291,6 +301,13 @@ class LocalEngine:
 
         return LiveRun(self.reader, run)
 
+    def usage(self, selected: Id) -> "LocalUsageView":
+        """Return a view of what running jobs use."""
+        # Only `monitor` needs it.
+        from riseml.engines.local.usage_view import LocalUsageView  # noqa: PLC0415
+
+        return LocalUsageView(self.reader, selected)
+
     def logs(self, query: LogQuery) -> Iterator[Chunk | Change]:
         """Replay and follow what jobs wrote."""
         # Only `logs` needs it.
@@ -298,34 +315,24 @@ class LocalEngine:
 
         if not self.reader.may_change():
             query = replace(query, follow=False)
+        files = watch.changes_of(self.home)
         observations = watch.observe(
             self.reader.store,
             lambda: self.reader.read_to_follow(query.id),
-            logs.POLL_SECONDS,
+            files.wait,
         )
         folder = self.reader.folder(Id(query.id.user, query.id.number))
-        return logs.follow(query, observations, folder, secrets.hidden(self.home))
+        hidden = secrets.hidden(self.home)
+        return files.until_closed(
+            logs.follow(query, observations, folder, hidden, files)
+        )
 
-    def shortage(self, plan: "ExperimentSet") -> str:
-        """Explain why this machine can never run an experiment of a plan."""
-        # Only `check` needs it.
-        from riseml.engines.local.controller import machine  # noqa: PLC0415
+    def access(self, run: SetStatus, job: JobStatus) -> "LocalAccess":
+        """Return access to a running job of a run."""
+        # Only `exec`, `shell` and `port-forward` need it.
+        from riseml.engines.local import access  # noqa: PLC0415
 
-        return machine.shortage(plan, os.environ)
-
-    # Evidence for `why`, whose modules nothing else needs
-
-    def python(self, job: Id) -> "Interpreter | None":
-        """Return the Python that a failed job's commands found, None if it is not known."""
-        from riseml.engines.local import evidence  # noqa: PLC0415
-
-        return evidence.python(self.reader, job)
-
-    def port_holder(self, job: Id) -> "Holder | None":
-        """Return who held the port that a failed job needed, None if it is not known."""
-        from riseml.engines.local import evidence  # noqa: PLC0415
-
-        return evidence.port_holder(self.reader, job)
+        return access.LocalAccess(job.id, self.reader.job_folder(run, job))
 
     def _discard_checkouts(self) -> None:
         # Only `prune` needs them.
@@ -352,9 +359,11 @@ class LocalEngine:
 def _inherited(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return what jobs get from this process, and which controllers may grant it."""
     # Only commands that start runs need it.
+    from riseml import job_python  # noqa: PLC0415
     from riseml.engines.local.jobs import attributes  # noqa: PLC0415
 
-    inherited = Inherited(dict(environment), attributes.current())
+    own_last = job_python.with_own_last(environment)
+    inherited = Inherited(own_last, attributes.current())
 
     def suits(greeting: protocol.Greeting) -> bool:
         return not attributes.exceeding(inherited.attributes, greeting["bounds"])

@@ -6,14 +6,16 @@ riseml.db.damaged-<time>-<n>            databases that were set aside
 runs/<number>/<node>/                   a pod's processes, while its run has not ended
 output/<user>/<project>/<number>/       outputs, logs and run.json of a run
 envs/<key>/  store/repos/               environments of install steps, snapshots of code
+images/<key>                            when an image with install steps was last used
+container-engines.json                  what podman and docker said of themselves
 checkouts/<project>/<revision>/         code that the working copies of jobs share
 """
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from riseml import labels
+from riseml.dataclass import dataclass
 from riseml.errors import UnsupportedError
 
 ENVIRONMENT = labels.ENVIRONMENT

@@ -8,13 +8,13 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from riseml import labels
+from riseml.dataclass import dataclass, field, replace
 from riseml.engines.local import metric_files, reports
 from riseml.engines.local.controller import recorded_status
 from riseml.engines.local.reader import HomeReader
@@ -22,7 +22,7 @@ from riseml.engines.local.serialize import experiment_from_data
 from riseml.engines.local.store import Store
 from riseml.ids import Id
 from riseml.metrics.result_file import Reported
-from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
+from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, job_files
 from riseml.status.measured import Measured, complete, with_reported
 from riseml.status.progress_file import Progress
 
@@ -56,6 +56,7 @@ class _Files:
     reported: Reported = field(default_factory=Reported)
     progress: Progress = field(default_factory=Progress)
     measured: Measured = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def update(
         self, run: SetStatus, experiment: ExperimentStatus, folder: Path
@@ -74,6 +75,7 @@ class _Files:
             self.signature = signature
             self.reported = reports.read_result(experiment, folder)
             self.progress = reports.read_progress(experiment, folder)
+        self.texts = reports.read_job_files(experiment, folder)
         if run.metrics and experiment.started is not None:
             self.measured = metric_files.measure(run, experiment, folder)
 
@@ -81,7 +83,7 @@ class _Files:
         """Return an experiment with what its files reported."""
         with_result = with_reported(experiment, self.reported)
         with_progress = self.progress.add_to(with_result)
-        return complete(with_progress, self.measured)
+        return job_files.add_to(complete(with_progress, self.measured), self.texts)
 
 
 class LiveRun:

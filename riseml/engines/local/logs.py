@@ -9,22 +9,22 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from riseml import masking
+from riseml.dataclass import dataclass, field, replace
 from riseml.engines import Change, Chunk, LogQuery, log_index
+from riseml.engines.local.file_changes import FileChanges
 from riseml.engines.local.watch import Observation
 from riseml.engines.selection import change, experiments, includes_run, parts
 from riseml.errors import NotFoundError
 from riseml.masking import Masker
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
-POLL_SECONDS = 0.03
-"""Time between reads of the files."""
-
-_READ_BYTES = 1 << 18
+# Each part of a log costs 20 µs, whatever its length.
+_READ_BYTES = 1 << 20
+_TAIL_STEP_BYTES = 1 << 18
 # `tail` searches no further back for lines: a log without line breaks could be huge.
 _TAIL_LIMIT_BYTES = 1 << 24
 # A line without its end is shown after this time: a prompt, or a progress bar.
@@ -46,6 +46,7 @@ class _Log:
     position: int = 0
     index: list[log_index.Entry] | None = None
     last_read: float = field(default_factory=time.monotonic)
+    has_partial_line: bool = False
 
     def read(self, *, final: bool) -> Iterator[Chunk]:
         """Yield new lines; a line without its end after a while, or if `final` at once."""
@@ -66,7 +67,9 @@ class _Log:
 
     def _partial_line(self, line: bytes, *, final: bool) -> Iterator[Chunk]:
         waited = time.monotonic() - self.last_read
+        self.has_partial_line = bool(line)
         if line and (final or waited > _PARTIAL_LINE_SECONDS):
+            self.has_partial_line = False
             yield from self._chunks(line, partial=not final)
 
     def _chunks(self, data: bytes, *, partial: bool = False) -> Iterator[Chunk]:
@@ -96,9 +99,13 @@ class _Follower:
     """What has been shown of one run so far."""
 
     def __init__(
-        self, query: LogQuery, folder: Path, hidden_values: Iterable[str]
+        self,
+        query: LogQuery,
+        folder: Path,
+        hidden_values: Iterable[str],
+        files: FileChanges,
     ) -> None:
-        self._query, self._folder = query, folder
+        self._query, self._folder, self._files = query, folder, files
         self._hidden_texts = masking.forms(map(os.fsencode, hidden_values))
         self._logs: dict[Path, _Log] = {}
         # Logs that were closed stay in this set, so they are not read twice.
@@ -125,6 +132,9 @@ class _Follower:
         """Yield new lines of the open logs; with `final`, close them."""
         for log in list(self._logs.values()):
             yield from self._lines_of(log, final=final)
+            if log.has_partial_line:
+                # Nothing else may change before it is shown.
+                self._files.hurry(_PARTIAL_LINE_SECONDS)
 
     def _last_lines(
         self, status: SetStatus | ExperimentStatus | JobStatus
@@ -170,6 +180,7 @@ class _Follower:
                 )
                 log.skip(self._query)
                 self._logs[path] = log
+                self._files.watch(logs)
 
     def _selects(self, job: str) -> bool:
         selected = self._query.id
@@ -210,15 +221,17 @@ def follow(
     observations: Iterable[Observation],
     folder: Path,
     hidden_values: Iterable[str],
+    files: FileChanges,
 ) -> Iterator[Chunk | Change]:
     """Yield lines and changes of state of a run, of one of its experiments, or of a job.
 
-    `folder` has the run's outputs. `hidden_values` are replaced by `***`.
+    `folder` has the run's outputs. `hidden_values` are replaced by `***`. `files` learns
+    where new lines will be.
 
     Raises:
         NotFoundError: the run has no such experiment or job.
     """
-    follower = _Follower(query, folder, hidden_values)
+    follower = _Follower(query, folder, hidden_values, files)
     has_begun = False
     for run, is_new in observations:
         if is_new:
@@ -290,7 +303,7 @@ def offset_of_tail(path: Path, lines: int) -> int:
         # The last line's own break does not begin a line.
         missing = lines + ends_with_break
         while position and end - position < _TAIL_LIMIT_BYTES:
-            step = min(_READ_BYTES, position)
+            step = min(_TAIL_STEP_BYTES, position)
             position -= step
             file.seek(position)
             data = file.read(step)

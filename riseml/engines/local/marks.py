@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from riseml import marks
+from riseml.dataclass import replace
 from riseml.engines.local.queries import Queries
 from riseml.status import SetStatus
 
@@ -25,8 +25,8 @@ def added(
     for run in runs:
         text = by_number.get(run.number)
         data = store.decode(run.number or 0, text, "its marks") if text else None
-        current = marks.from_data(data) if data else run.marks
-        marked.append(replace(run, marks=current))
+        # Few runs have marks, and a copy of each takes a quarter of the time of a list.
+        marked.append(replace(run, marks=marks.from_data(data)) if data else run)
     return marked
 
 

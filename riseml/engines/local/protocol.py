@@ -11,17 +11,19 @@ message and advice.
 import json
 import os
 import select
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from riseml import __version__, errors, home_folder
 from riseml.engines.local import detached
 from riseml.errors import RiseMLError, UnreachableError
+
+if TYPE_CHECKING:
+    from socket import socket
 
 CONTROLLER = (sys.executable, "-m", "riseml.engines.local.controller")
 """The command of a controller, before the arguments HOME and READY_FD."""
@@ -146,7 +148,7 @@ def ensure(home: Path, suits: Callable[[Greeting], bool] = _suits) -> None:
 @contextmanager
 def connection(
     home: Path, suits: Callable[[Greeting], bool] = _suits
-) -> Iterator[socket.socket]:
+) -> Iterator["socket"]:
     """Yield a connection to a controller of this version of riseml, started if necessary.
 
     One that does not suit is replaced as well, since the new one is a child of this
@@ -206,7 +208,7 @@ def _answer(reply: dict[str, Any]) -> Any:
     raise kind(error["message"], error["advice"])
 
 
-def _greeting(channel: socket.socket, home: Path) -> Greeting:
+def _greeting(channel: "socket", home: Path) -> Greeting:
     """Return what the controller says first; empty if it has exited meanwhile."""
     channel.settimeout(START_TIMEOUT_SECONDS)
     data = b""
@@ -243,7 +245,10 @@ def short_socket_path(home: Path) -> Iterator[str]:
         os.close(directory)
 
 
-def _connect(home: Path) -> socket.socket | None:
+def _connect(home: Path) -> "socket | None":
+    # Lists of ended runs need no controller, and this takes 3 ms to load.
+    import socket  # noqa: PLC0415
+
     channel = socket.socket(socket.AF_UNIX)
     try:
         with short_socket_path(home) as path:
@@ -254,7 +259,7 @@ def _connect(home: Path) -> socket.socket | None:
     return channel
 
 
-def _until_line(channel: socket.socket) -> Iterator[bytes]:
+def _until_line(channel: "socket") -> Iterator[bytes]:
     while True:
         try:
             data = channel.recv(_REPLY_BYTES)
@@ -267,7 +272,7 @@ def _until_line(channel: socket.socket) -> Iterator[bytes]:
             return
 
 
-def _until_closed(channel: socket.socket) -> None:
+def _until_closed(channel: "socket") -> None:
     while list(_until_line(channel)):
         pass
 
@@ -303,7 +308,7 @@ def _open_log(home: Path) -> int:
         return os.open(os.devnull, os.O_WRONLY)
 
 
-def _await_start(home: Path, ready: int) -> socket.socket | None:
+def _await_start(home: Path, ready: int) -> "socket | None":
     """Return a connection to a controller that was just started; None if it is gone."""
     with os.fdopen(ready, "rb") as pipe:
         is_readable, _, _ = select.select([pipe], [], [], START_TIMEOUT_SECONDS)

@@ -2,11 +2,12 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from riseml.engines.local import shard_keys, tables
-from riseml.errors import DamagedError
+from riseml.errors import DamagedError, HomeError
 
 _NO_STATUS = "{}"
 # A submission that is sent again was recorded shortly before, if at all.
@@ -76,9 +77,42 @@ class Queries:
             DamagedError: the text is damaged.
         """
         row = self.one("SELECT status FROM runs WHERE number = ? AND ended", number)
+        return self._decoded_status(number, row)
+
+    def _decoded_status(self, number: int, row: sqlite3.Row | None) -> Any:
         if row is None or row["status"] == _NO_STATUS:
             return None
         return self.decode(number, row["status"], "the status")
+
+    def final_outline(self, number: int) -> Any:
+        """Return the status of an ended run as data, without experiments; None if there is none.
+
+        Raises:
+            DamagedError: the text is damaged.
+        """
+        select = (
+            "SELECT json_replace(status, '$.experiments', json('[]')) AS status"
+            " FROM runs WHERE number = ? AND ended"
+        )
+        try:
+            row = self.one(select, number)
+        except HomeError:
+            # SQLite reads neither damaged JSON nor NaN. To ask it first takes 8 ms for 2 MB.
+            return self.final_status(number)
+        return self._decoded_status(number, row)
+
+    def final_experiment(self, number: int, position: int) -> Any:
+        """Return an experiment in the final status of a run as data; None if there is none.
+
+        `position` counts from 0, in the order of the record.
+
+        Raises:
+            DamagedError: the text is damaged.
+        """
+        select = "SELECT json_extract(status, ?) AS data FROM runs WHERE number = ?"
+        row = self.one(select, f"$.experiments[{position}]", number)
+        text = row["data"] if row else None
+        return self.decode(number, text or "null", f"experiment {position}")
 
     def last_recorded_shard(self, number: int) -> int:
         """Return the index of the last Workflow that the final status of a run names."""
@@ -124,10 +158,24 @@ class Queries:
         )
         return self.rows(select, project, project, last or -1)
 
-    def nodes(self, number: int) -> list[NodeRow]:
-        """Return the nodes of a run as they were written, in the order of creation."""
-        rows = self.rows("SELECT * FROM nodes WHERE run = ? ORDER BY sequence", number)
+    def nodes(self, number: int, ids: Sequence[str] | None = None) -> list[NodeRow]:
+        """Return the nodes of a run as they were written, in the order of creation.
+
+        With `ids`, only these.
+        """
+        select = (
+            "SELECT * FROM nodes WHERE run = ?"
+            " AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))"
+            " ORDER BY sequence"
+        )
+        selected = None if ids is None else json.dumps(ids)
+        rows = self.rows(select, number, selected, selected)
         return [tuple(row)[1:] for row in rows]
+
+    def node_names(self, number: int) -> list[tuple[str, str]]:
+        """Return the ids and names of the nodes of a run."""
+        rows = self.rows("SELECT id, name FROM nodes WHERE run = ?", number)
+        return list(map(tuple, rows))
 
     def node_phase(self, number: int, node: str) -> str:
         """Return the phase of a run's node; empty if it does not exist yet."""
@@ -142,10 +190,16 @@ class Queries:
             DamagedError: the text of one is damaged.
         """
         select = "SELECT sub, data FROM experiments WHERE run = ? ORDER BY sub"
-        return [
-            self.decode(number, row["data"], f"experiment {row['sub']}")
-            for row in self.rows(select, number)
-        ]
+        rows = self.rows(select, number)
+        # One text is decoded in a third of the time of 2,000.
+        try:
+            texts = ",".join([text for _, text in rows])
+            experiments: list[Any] = json.loads(f"[{texts}]")
+        except (ValueError, TypeError):
+            experiments = []
+        if len(experiments) == len(rows):
+            return experiments
+        return [self.decode(number, text, f"experiment {sub}") for sub, text in rows]
 
     def experiment(self, number: int, sub: int) -> Any:
         """Return one experiment of a run as it was written, None if it is not there.

@@ -7,14 +7,16 @@ read ──▶ ended ──────▶ the status recorded at its end
 import json
 import os
 import time
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from riseml import labels
+from riseml.dataclass import replace
 from riseml.engines import Query
-from riseml.engines.local import home, marks, outputs, protocol
+from riseml.engines.local import home, idle_files, marks, outputs, protocol
 from riseml.engines.local.controller import recorded_status
 from riseml.engines.local.serialize import experiment_from_data
 from riseml.engines.local.store import Store
@@ -27,7 +29,7 @@ from riseml.errors import (
 )
 from riseml.excerpts import excerpt
 from riseml.ids import Id
-from riseml.status import SetStatus, State
+from riseml.status import JobStatus, SetStatus, State
 
 # Between checks that a controller serves the home.
 _CHECK_SECONDS = 2.0
@@ -152,17 +154,31 @@ class HomeReader:
 
     def read(self, run: Id) -> SetStatus:
         """Return one run in full; that of an ended run comes from its record."""
+        return self._read(run, brief=False)
+
+    def read_brief(self, run: Id) -> SetStatus:
+        """Return a run; of a set, only experiments at work and that of the id have jobs."""
+        return self._read(run, brief=True)
+
+    def _read(self, run: Id, *, brief: bool) -> SetStatus:
         number = self.number(run)
         store = self.store()
         row = self.summary_row(number)
-        current = recorded_status.read(store, (number, *store.shards(number)))
+        keys = (number, *store.shards(number))
+        brief = brief and row["is_set"]
+        current = recorded_status.read(store, keys, brief=brief, sub=run.sub)
         if row["ended"]:
             return self._measured(current)
         folder = self.run_folder(row)
         # Lists of runs have no need of it.
-        from riseml.engines.local import reports  # noqa: PLC0415
+        from riseml.engines.local import live_usage, reports  # noqa: PLC0415
 
-        current = self._measured(reports.with_results(current, folder))
+        if brief and len(keys) == 1:
+            current = reports.with_results_at_work(current, folder)
+        else:
+            current = reports.with_results(current, folder)
+        current = self._measured(current)
+        current = live_usage.with_remarks(current, self.home, keys)
         if not current.has_tensorboard:
             return current
         return replace(current, tensorboard_url=self.tensorboard_url(run))
@@ -170,23 +186,23 @@ class HomeReader:
     def read_to_follow(self, run: Id) -> SetStatus:
         """Return a run for a view that follows it.
 
-        The jobs of a set are left out, unless the id names an experiment or a job: a set
-        may have thousands.
+        The jobs of a set are left out, except for those that the id names: a set may have
+        thousands.
         """
         store = self.store()
         row = self.summary_row(self.number(run))
         if not row["is_set"] or run.sub is not None or run.type is not None:
-            return self.read(run)
+            return self.read_brief(run)
         return replace(
             self.summary(store, row, experiments=True),
             tensorboard_url=self.tensorboard_url(run),
         )
 
     def with_experiments(self, run: Id) -> SetStatus:
-        """Return a run with its experiments; only one that has not ended is read in full."""
+        """Return a run with its experiments; jobs may be missing."""
         row = self.summary_row(self.number(run))
         if not row["ended"]:
-            return self.read(run)
+            return self.read_brief(run)
         store = self.store()
         summary = self.summary(store, row, experiments=True)
         (marked,) = marks.added(store, [summary], summary.number)
@@ -207,7 +223,7 @@ class HomeReader:
         rows = store.runs(ended=query.all, project=query.project, last=last)
         runs = marks.added(
             store,
-            (self.summary(store, row, experiments=query.experiments) for row in rows),
+            (self._listed(store, row, experiments=query.experiments) for row in rows),
         )
         return list(filter(query.selects, runs))[: query.limit]
 
@@ -241,6 +257,7 @@ class HomeReader:
             RUNNING,
             node_id,
         )
+        from riseml.engines.local.jobs.gang_names import RUN_GANG  # noqa: PLC0415
 
         row = store.summary(key)
         if row is None:
@@ -249,7 +266,7 @@ class HomeReader:
         if store.node_phase(key, node) != RUNNING:
             return None
         folder = home.run_folder(self.home, key)
-        file = gangs.addresses_file(folder, gangs.RUN_GANG)
+        file = gangs.addresses_file(folder, RUN_GANG)
         # Among the run's own jobs, only the TensorBoard listens.
         for address in ports.read_addresses(file).values():
             return f"http://{address}"
@@ -267,6 +284,15 @@ class HomeReader:
         """Return the output folder of a run, given its row."""
         outputs = home.output_folder(self.home)
         return outputs.joinpath(row["user"], row["project"], str(row["number"]))
+
+    def job_folder(self, run: SetStatus, job: JobStatus) -> Path:
+        """Return the folder of a job's processes, which exists while it runs."""
+        number = run.number or 0
+        for key in (*self.store().shards(number), number):
+            folder = home.run_folder(self.home, key) / job.node_id
+            if folder.is_dir():
+                return folder
+        return home.run_folder(self.home, number) / job.node_id
 
     def summary_row(self, number: int) -> Any:
         """Return the row of a run without its document.
@@ -313,6 +339,22 @@ class HomeReader:
         except (LookupError, TypeError, ValueError, ArithmeticError, OSError) as error:
             raise store.damaged(row["number"], repr(error)) from error
 
+    def _listed(self, store: Store, row: Any, *, experiments: bool) -> SetStatus:
+        """Return the summary of a run, marked if jobs of it are held, or do not use their GPUs."""
+        run = self.summary(store, row, experiments=experiments)
+        is_running = run.state is State.RUNNING
+        if not is_running or not idle_files.exist(self.run_folder(row)):
+            return run
+        # Few runs have such jobs.
+        from riseml.status import held, idleness  # noqa: PLC0415
+
+        complete = self.read(Id(number=run.number))
+        marked = held.with_mark(run, complete.experiments)
+        marked = idleness.with_mark(marked, complete.experiments)
+        if not experiments:
+            return marked
+        return replace(marked, experiments=complete.experiments)
+
     def _summary(self, store: Store, row: Any, *, experiments: bool) -> SetStatus:
         number = row["number"]
         recorded = store.experiments(number) if experiments else ()
@@ -345,7 +387,9 @@ def _no_run(number: int) -> NotFoundError:
     )
 
 
-def _counts(text: str) -> dict[State, int]:
+# Most runs of a list have the same counts. Decoding all takes a quarter of its time.
+@lru_cache
+def _counts(text: str) -> Mapping[State, int]:
     """Return how many experiments are in each state; states without any are left out."""
     counts = json.loads(text)
     return {State(name): count for name, count in counts.items() if count}

@@ -7,12 +7,12 @@ What only the database had is lost: the Workflows, and how far unfinished runs h
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from riseml import labels, marks
+from riseml.dataclass import dataclass, field, replace
 from riseml.engines.local import outputs
 from riseml.engines.local.serialize import experiment_to_json
 from riseml.engines.local.store import Store

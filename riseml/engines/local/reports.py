@@ -1,12 +1,23 @@
 """Results and progress that jobs have reported into the output folder of their experiment."""
 
 import os
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from riseml.dataclass import replace
+from riseml.errors import HomeError
 from riseml.metrics import result_file
 from riseml.metrics.result_file import Reported, Tail
-from riseml.status import ExperimentStatus, SetStatus, State, progress_file
+from riseml.status import (
+    ExperimentStatus,
+    SetStatus,
+    State,
+    held,
+    job_files,
+    progress_file,
+    usage_notes,
+)
 from riseml.status.measured import with_reported
 from riseml.status.progress_file import Progress
 
@@ -27,6 +38,20 @@ def with_results(run: SetStatus, folder: Path) -> SetStatus:
     return replace(run, experiments=tuple(experiments))
 
 
+def with_results_at_work(run: SetStatus, folder: Path) -> SetStatus:
+    """Return a run with what its experiments at work have reported.
+
+    The others have their results already, and no jobs.
+    """
+    experiments = []
+    for experiment in run.experiments:
+        reported = experiment
+        if experiment.jobs:
+            reported = with_result(experiment, experiment_folder(folder, experiment))
+        experiments.append(reported)
+    return replace(run, experiments=tuple(experiments))
+
+
 def experiment_folder(folder: Path, experiment: ExperimentStatus) -> Path:
     """Return the output folder of an experiment, below that of its run if that is a set."""
     if experiment.sub is None:
@@ -37,7 +62,10 @@ def experiment_folder(folder: Path, experiment: ExperimentStatus) -> Path:
 def with_result(experiment: ExperimentStatus, folder: Path) -> ExperimentStatus:
     """Return an experiment with what it has reported into its output folder."""
     reported = with_reported(experiment, read_result(experiment, folder))
-    return read_progress(experiment, folder).add_to(reported)
+    with_progress = read_progress(experiment, folder).add_to(
+        usage_notes.with_notes(reported)
+    )
+    return job_files.add_to(with_progress, read_job_files(experiment, folder))
 
 
 def read_result(experiment: ExperimentStatus, folder: Path) -> Reported:
@@ -69,6 +97,39 @@ def read_progress(experiment: ExperimentStatus, folder: Path) -> Progress:
             return progress_file.read(file.read(_PROGRESS_LIMIT), modified)
     except OSError:
         return Progress()
+
+
+def read_job_files(experiment: ExperimentStatus, folder: Path) -> dict[str, str]:
+    """Return the files that say something about an experiment's jobs, by their names."""
+    texts: dict[str, str] = {}
+    for prefix in job_files.prefixes([experiment]):
+        for path in (folder / ".riseml").glob(f"{prefix}*"):
+            # It may be removed meanwhile: the job is released, or begins to work.
+            with suppress(OSError):
+                texts[path.name] = path.read_text("ascii", "replace")
+    return texts
+
+
+def release(run: SetStatus, folder: Path, jobs: Sequence[str]) -> None:
+    """Release held jobs of a run: their files are removed.
+
+    Raises:
+        HomeError: a file cannot be removed.
+    """
+    for experiment in run.experiments:
+        own_folder = experiment_folder(folder, experiment) / ".riseml"
+        for job in experiment.jobs:
+            if job.id not in jobs:
+                continue
+            name = job.id.removeprefix(f"{experiment.id}.")
+            file = own_folder / f"{held.PREFIX}{name}"
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                raise HomeError(
+                    f"{job.id} cannot be released: {error.strerror}: {file}",
+                    "Remove the file yourself: that releases the job.",
+                ) from error
 
 
 def _read(path: Path, *, has_ended: bool) -> Reported:

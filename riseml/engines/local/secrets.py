@@ -7,7 +7,6 @@ Logs hide earlier values, too, so a second file keeps those.
 import json
 import os
 from pathlib import Path
-from threading import get_ident
 
 from riseml import disk, home_folder
 from riseml.errors import HomeError
@@ -88,14 +87,9 @@ def _unreadable(path: Path, reason: object) -> HomeError:
 
 
 def _write(path: Path, values: dict[str, str]) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}")
     try:
         home_folder.prepare(path.parent)
-        # The mode must be right before the first byte is written.
-        descriptor = home_folder.open_file(temporary, os.O_WRONLY | os.O_TRUNC)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(values, file)
-        temporary.replace(path)
+        home_folder.replace_file(path, json.dumps(values))
     except OSError as error:
         if disk.means_full(error):
             raise disk.full(path, f"{path} cannot be written") from error

@@ -2,24 +2,24 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
+from riseml.dataclass import dataclass, field
 from riseml.plan import (
+    Build,
+    BuildStep,
     EarlyStop,
     Experiment,
     ExperimentSet,
     Job,
     Metric,
-    Resources,
     Retries,
     Rounds,
     Search,
 )
 from riseml.status import ExperimentStatus, State
-from riseml.status.data import encode
+from riseml.status.data import encode, resources_from_data
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,11 @@ def _experiment_to_data(experiment: Experiment) -> list[Any]:
 def _job_to_data(job: Job) -> dict[str, Any]:
     data = dict(vars(job))
     # JSON has no decimal numbers, and a float would change 0.1 cores.
+    gpus = job.resources.gpus
     data["resources"] = {
         **vars(job.resources),
         "cpus": str(job.resources.cpus),
+        "gpus": gpus if isinstance(gpus, int) else str(gpus),
     }
     data["env"] = dict(job.env)
     data["framework_env"] = dict(job.framework_env)
@@ -130,10 +132,7 @@ def _job_to_data(job: Job) -> dict[str, Any]:
 
 def _job_from_data(data: Mapping[str, Any]) -> Job:
     fields = dict(data)
-    resources = data["resources"]
-    fields["resources"] = Resources(
-        Decimal(resources["cpus"]), resources["mem"], resources["gpus"]
-    )
+    fields["resources"] = resources_from_data(data["resources"])
     fields["run"] = tuple(data["run"])
     return Job(**fields)
 
@@ -160,3 +159,21 @@ def experiment_from_data(data: Mapping[str, Any]) -> ExperimentStatus:
         fields["notes"] = tuple(fields["notes"])
     fields["state"] = State(fields["state"])
     return ExperimentStatus(**fields)
+
+
+def build_to_data(build: Build | None) -> dict[str, Any] | None:
+    """Return a build as JSON data, of which `build_from_data` makes an equal build."""
+    if build is None:
+        return None
+    return {**vars(build), "steps": list(map(vars, build.steps))}
+
+
+def build_from_data(data: Mapping[str, Any] | None) -> Build | None:
+    """Return the build that `build_to_data` wrote, or that JSON made of it."""
+    if data is None:
+        return None
+    steps = []
+    for step in data["steps"]:
+        files, without = tuple(step["files"]), tuple(step["without"])
+        steps.append(BuildStep(**{**step, "files": files, "without": without}))
+    return Build(**{**data, "steps": tuple(steps)})

@@ -16,7 +16,9 @@ import itertools
 import json
 import os
 import sqlite3
-import threading
+
+# `threading` has the same lock, and takes 1 ms to load.
+from _thread import RLock
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -44,7 +46,7 @@ _TABLES_OF_RUN = (
 
 # SQLite's own locks do not survive a fork that happens while a thread holds them.
 # Therefore threads use SQLite one after the other, and a fork waits for them.
-_LOCK = threading.RLock()
+_LOCK = RLock()
 os.register_at_fork(
     before=_LOCK.acquire,
     after_in_parent=_LOCK.release,

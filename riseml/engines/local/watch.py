@@ -2,13 +2,16 @@
 
     database version changed ──▶ read the run ──▶ Observation ──▶ changes, logs
 
-Commands poll, so a controller that restarts meanwhile does not disturb them.
+Commands read the database, so a controller that restarts meanwhile does not disturb them.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from riseml.engines.local import database_faults
+from riseml.engines.local.file_changes import FileChanges
 from riseml.engines.local.store import Store
 from riseml.engines.selection import run_or_experiment
 from riseml.ids import Id
@@ -35,12 +38,18 @@ class Observation(NamedTuple):
     is_new: bool
 
 
-def observe(
-    open_store: OpenStore, read: Callable[[], SetStatus], pause_seconds: float
-) -> Iterator[Observation]:
-    """Yield observations of a run without end, with pauses between them.
+def changes_of(home: Path) -> FileChanges:
+    """Return the changes of a home's database."""
+    # Every commit writes to the log of the database.
+    return FileChanges([home / f"{database_faults.NAME}-wal"])
 
-    `read` returns the status of the run.
+
+def observe(
+    open_store: OpenStore, read: Callable[[], SetStatus], wait: Callable[[], None]
+) -> Iterator[Observation]:
+    """Yield observations of a run without end.
+
+    `read` returns the status of the run, `wait` when the next observation is due.
     """
     version: tuple[int, int] | None = None
     next_read = 0.0
@@ -60,7 +69,7 @@ def observe(
             status = read()
             next_read = now + _READ_SHARE * (time.monotonic() - now)
         yield Observation(status, is_new)
-        time.sleep(pause_seconds)
+        wait()
 
 
 def changes(

@@ -69,6 +69,8 @@ def program(lab: Lab, job: str) -> psutil.Process:
     """Return the program of a job of run 1, once all jobs have reached each other."""
     lab.until(lambda: lab.log(1).count("all reached") == len(ALL), "the meeting")
 
+    # A server stays in connect.py. In the others, connect.py may be about to end.
+    last_argument = "connect.py" if job == "ps" else "1000"
     processes: list[psutil.Process] = []
 
     def started() -> list[psutil.Process]:
@@ -76,7 +78,7 @@ def program(lab: Lab, job: str) -> psutil.Process:
             # A process may end while it is examined.
             with suppress(psutil.Error):
                 # The command is empty while a process executes its program.
-                is_program = process.cmdline()[-1:] in (["1000"], ["connect.py"])
+                is_program = process.cmdline()[-1:] == [last_argument]
                 if is_program and process.environ().get("RISEML_JOB") == job:
                     processes.append(process)
         return processes

@@ -7,15 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riseml.engines.local.controller import machine
-from riseml.engines.local.controller.machine import (
-    Capacity,
-    MachineQueue,
-    measure_machine,
-)
+from riseml.engines.local.controller import capacity as capacity_module
+from riseml.engines.local.controller.capacity import Capacity, measure_machine
+from riseml.engines.local.controller.machine import MachineQueue
+from riseml.gpus import Gpu
 from riseml.plan import Resources
 
-MACHINE = Capacity(Decimal(4), 8_000_000_000, ("0", "1"))
+MACHINE = Capacity(Decimal(4), 8_000_000_000, (Gpu("0", 0), Gpu("1", 1)))
 
 
 def request(cpus: str = "1", mem: int = 100, gpus: int = 0) -> Resources:
@@ -23,7 +21,10 @@ def request(cpus: str = "1", mem: int = 100, gpus: int = 0) -> Resources:
 
 
 def gpus_by_key(queue: MachineQueue) -> dict[str, tuple[str, ...]]:
-    return {admission.key: admission.gpus for admission in queue.admit()}
+    return {
+        admission.key: tuple(gpu.id for gpu in admission.gpus)
+        for admission in queue.admit()
+    }
 
 
 def admitted(queue: MachineQueue) -> list[str]:
@@ -134,9 +135,8 @@ def test_a_request_that_can_never_fit_is_explained(
 def test_settings_override_the_measured_machine() -> None:
     assert measure_machine(
         {"RISEML_CPUS": "2.5", "RISEML_MEM": "1000", "RISEML_GPUS": "3,5"}
-    ) == Capacity(Decimal("2.5"), 1_000_000_000, ("3", "5"))
-    assert measure_machine({"CUDA_VISIBLE_DEVICES": "1"}).gpus == ("1",)
-    assert measure_machine({"CUDA_VISIBLE_DEVICES": "-1"}).gpus == ()
+    ) == Capacity(Decimal("2.5"), 1_000_000_000, (Gpu("3", 3), Gpu("5", 5)))
+    assert measure_machine({"RISEML_GPUS": ""}).gpus == ()
 
 
 def group_with(monkeypatch: pytest.MonkeyPatch, **files: str) -> None:
@@ -146,13 +146,13 @@ def group_with(monkeypatch: pytest.MonkeyPatch, **files: str) -> None:
         folder, _, name = path.rpartition("/")
         return files.get(name.replace(".", "_"), "") if "cgroup" in folder else ""
 
-    monkeypatch.setattr(machine, "_read", read)
+    monkeypatch.setattr(capacity_module, "_read", read)
 
 
 def test_a_cpu_quota_below_the_number_of_cpus_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(machine, "_cores", lambda: Decimal(64))
+    monkeypatch.setattr(capacity_module, "_cores", lambda: Decimal(64))
     group_with(monkeypatch, cpu_max="200000 100000", memory_max="1000000000")
     capacity = measure_machine({})
     assert capacity == Capacity(Decimal(2), 1_000_000_000, capacity.gpus)
@@ -168,7 +168,7 @@ def test_a_cpu_quota_below_the_number_of_cpus_counts(
 def test_a_cpu_quota_above_the_number_of_cpus_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(machine, "_cores", lambda: Decimal(2))
+    monkeypatch.setattr(capacity_module, "_cores", lambda: Decimal(2))
     group_with(monkeypatch, cpu_max="6400000 100000")
     assert measure_machine({}).cpus == 2
 

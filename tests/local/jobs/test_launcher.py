@@ -219,7 +219,7 @@ def test_a_job_sees_its_mounts(home: Home) -> None:
     )
     if not mounts.supported():
         with pytest.raises(RiseMLError):
-            home.launcher.start(job)
+            home.launch(job)
         return
     home.start(job)
     assert home.end(job).status == 2
@@ -378,7 +378,7 @@ def test_a_job_that_cannot_start_raises_an_error_with_the_reason(home: Home) -> 
     ]
     for job, words in cases:
         with pytest.raises(RiseMLError) as error:
-            home.launcher.start(job)
+            home.launch(job)
         assert words in str(error.value)
         assert processes.members(job.key) == set()
     assert home.run("exit 9").status == 9
@@ -393,8 +393,24 @@ def test_a_full_disk_is_an_error_and_starts_no_job(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     job = home.job("true")
     with pytest.raises(RiseMLError):
-        home.launcher.start(job)
+        home.launch(job)
     assert launcher.read_pid(Path(job.directory)) is None
+    home.launcher.close()
+    os.waitpid(home.launcher.pid, 0)
+    os.close(home.lock)
+
+
+def test_a_job_starts_once_if_the_launcher_dies_after_the_request(
+    tmp_path: Path,
+) -> None:
+    home = opened(tmp_path / "home")
+    job = home.job("echo started")
+    os.kill(home.launcher.pid, signal.SIGSTOP)
+    home.launcher.begin(job)
+    os.kill(home.launcher.pid, signal.SIGKILL)
+    home.launcher.finish()
+    assert home.end(job).status == 0
+    assert home.log() == "started\n"
     home.launcher.close()
     os.waitpid(home.launcher.pid, 0)
     os.close(home.lock)
@@ -404,11 +420,11 @@ def test_a_new_launcher_that_dies_at_once_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = opened(tmp_path / "home")
-    monkeypatch.setattr(launcher, "_bare", lambda: (sys.executable, "-c", "pass", "-S"))
+    monkeypatch.setattr(launcher, "bare", lambda: (sys.executable, "-c", "pass", "-S"))
     os.kill(home.launcher.pid, signal.SIGKILL)
     os.waitpid(home.launcher.pid, 0)
     with pytest.raises(RiseMLError, match="launcher was killed"):
-        home.launcher.start(home.job("true"))
+        home.launch(home.job("true"))
     home.launcher.close()
     os.waitpid(home.launcher.pid, 0)
     os.close(home.lock)
@@ -425,11 +441,11 @@ forkserver._write_pid = lambda boot: os.kill(os.getpid(), 9)
 sys.argv.pop(1)
 forkserver.main()
 """
-    monkeypatch.setattr(launcher, "_bare", lambda: (sys.executable, "-I", "-c", killed))
+    monkeypatch.setattr(launcher, "bare", lambda: (sys.executable, "-I", "-c", killed))
     with a_home(tmp_path / "home") as home:
         for _ in range(3):
             with pytest.raises(RiseMLError, match="killed as it started"):
-                home.launcher.start(home.job("true"))
+                home.launch(home.job("true"))
 
 
 def test_reports_of_earlier_jobs_are_not_taken_for_a_reply(home: Home) -> None:
@@ -476,3 +492,15 @@ def test_a_sidecar_that_fails_counts_if_the_main_command_succeeds(
     home.start(job)
     ended = home.end(job)
     assert (ended.status, ended.step) == (status, step)
+
+
+def test_nothing_is_asked_of_a_launcher_that_nobody_waits_for(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that is reported as not started must not start later."""
+    requests: list[None] = []
+    monkeypatch.setattr(home.launcher, "_send", lambda: requests.append(None))
+    monkeypatch.setattr(home.launcher, "_reply", lambda: b"")
+    with pytest.raises(launcher.LaunchError, match="the launcher was killed"):
+        home.launch(home.job("true"))
+    assert len(requests) == 2

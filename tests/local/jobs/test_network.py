@@ -141,4 +141,4 @@ def test_a_machine_without_a_gateway_says_so_once(
         pytest.skip("pasta is installed")
     notes = [lab.train("isolate_network: true\nrun: 'true'").notes for _ in range(2)]
     assert notes[0][-1] == networks.NOTE
-    assert notes[1] == ()
+    assert networks.NOTE not in notes[1]

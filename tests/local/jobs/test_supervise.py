@@ -320,8 +320,7 @@ for number in range(30):
     (home / str(number)).mkdir()
     step = Step(("sleep", "1000"), {"PATH": os.environ["PATH"]}, "/", None)
     launch = ProcessSpec(f"{home}:{number}", str(home / str(number)), step)
-    launcher._send = lambda request: os.write(launcher._requests, request) and b"1"
-    launcher.start(launch)
+    launcher.begin(launch)
 print("sent", flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """

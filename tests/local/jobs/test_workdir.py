@@ -161,3 +161,26 @@ def test_little_work_is_small(copy: Copy) -> None:
     for number in range(300):
         (copy.kept / str(number)).touch()
     assert not workdir.is_small(task)
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o500])
+def test_an_empty_upper_layer_is_gone_at_once(mode: int) -> None:
+    with nobody(), tempfile.TemporaryDirectory(dir="/tmp") as parent:
+        job, kept = Path(parent) / "job", Path(parent) / "1/workdir"
+        for folder in (job / "overlay", job / "lower", kept):
+            folder.mkdir(parents=True)
+        kept.chmod(mode)
+        files = Workdir(
+            changes=str(kept),
+            kept=str(kept),
+            title="workdir/",
+            note=str(job / "note"),
+            limit=1000,
+            lower=(str(job / "lower"),),
+            work=str(job / "overlay"),
+        )
+        workdir.keep(files)
+        assert not kept.exists()
+        # The folder is removed with that of the job.
+        assert (job / "empty").exists() == (mode == 0o700)
+        assert not (job / "note").exists()

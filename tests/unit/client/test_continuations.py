@@ -131,6 +131,12 @@ def test_added_experiments_start_from_the_image_of_the_set(tmp_path: Path) -> No
     assert engine.submitted[0].base == "busybox@sha256:0"
 
 
+def test_added_experiments_have_the_runner_of_the_set(tmp_path: Path) -> None:
+    run = replace(EXTENDED, runner="docker")
+    _, engine = extend(tmp_path, SET_CONFIG, run)
+    assert engine.submitted[0].runner == "docker"
+
+
 def test_a_set_that_lacks_nothing_stays_as_it_is(tmp_path: Path) -> None:
     narrower = SET_CONFIG.replace(", 1e-3", "").replace("fit", "better")
     grown, engine = extend(tmp_path, narrower)

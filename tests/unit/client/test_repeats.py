@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -141,7 +142,9 @@ def test_a_run_that_another_command_changes_is_read_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("time.sleep", pauses.append)
+    # Threads of other tests may sleep as well.
+    clock = SimpleNamespace(sleep=pauses.append)
+    monkeypatch.setattr("riseml.client.submissions.time", clock)
     grown, engine = retry(RUN, "14.2", refusals=2)
     assert (grown.experiments, len(engine.submitted)) == (("14.2",), 1)
     assert pauses == pytest.approx([0.0, 0.2])

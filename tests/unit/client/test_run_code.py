@@ -39,6 +39,17 @@ def test_a_run_recorded_what_it_ran() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("recorded_runner", "runner"), [("podman", "podman"), ("", "process")]
+)
+def test_a_repetition_has_the_runner_of_its_run(
+    recorded_runner: str, runner: str
+) -> None:
+    # Older runs do not say that their jobs were processes.
+    run = replace(RUN, runner=recorded_runner)
+    assert run_code.recorded(run, run.workflows[0]).runner == runner
+
+
 def test_a_run_without_record_cannot_be_repeated() -> None:
     run = fake_engine.grid(14, [State.FAILED])
     with pytest.raises(RiseMLError) as caught:

@@ -62,7 +62,9 @@ def test_the_engine_gets_the_plan_and_the_code(file: Path) -> None:
     engine = FakeEngine()
     Client(engine=engine).train(file, node="node-7")
     submission = engine.calls[-1][1]
+    # A setting on which jobs depend travels with the environment.
+    environment = {**os.environ, "RISEML_GPUS_SHARED_WITH_OTHERS": "false"}
     assert submission == Submission(
-        planner.plan(config.load(file)), "0" * 40, dict(os.environ), "node-7"
+        planner.plan(config.load(file)), "0" * 40, environment, "node-7"
     )
     assert submission.plan.config == CONFIG

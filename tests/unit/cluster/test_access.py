@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from riseml.cluster import access, contexts, keys
+from riseml.cluster import access, contexts, keys, reviews
 from riseml.cluster.api import Api
 from riseml.cluster.connection import Connection
-from riseml.errors import InvalidInputError, NotFoundError
+from riseml.errors import InvalidInputError, NotAllowedError, NotFoundError
 
 PAUL = Connection(
     "https://lab.example.com:6443",
@@ -143,6 +143,29 @@ def test_a_namespace_without_a_user_is_refused(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(NotFoundError, match="riseml-paul does not belong to") as caught:
         access.verified(entry)
     assert "--namespace" in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("context", "advice"),
+    [
+        ("ida", "riseml user update --username ida --subject ana@example.com`"),
+        ("lab", "Name a user's namespace with --namespace: riseml-NAME."),
+    ],
+)
+def test_a_person_without_access_learns_what_the_cluster_calls_them(
+    context: str, advice: str, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find(_api: Api, _path: str) -> None:
+        raise NotAllowedError("not allowed: configmaps is forbidden")
+
+    monkeypatch.setattr(Api, "find", find)
+    monkeypatch.setattr(reviews, "name_of_user", lambda _: "ana@example.com")
+    entry = access.by_kubeconfig(str(kubeconfig), context, None)
+    with pytest.raises(NotAllowedError) as caught:
+        access.verified(entry)
+    namespace = entry.connection.namespace
+    assert str(caught.value) == f"ana@example.com may not use the namespace {namespace}"
+    assert advice in caught.value.advice
 
 
 def test_only_a_forwarded_argo_server_may_lack_tls(

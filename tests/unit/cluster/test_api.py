@@ -51,12 +51,12 @@ def test_a_forked_process_has_connections_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     api = Api(Connection("http://127.0.0.1:1"))
-    parents = api._pool
-    assert api._pool is parents
+    parents = api._transport
+    assert api._transport is parents
     with monkeypatch.context() as forked:
         forked.setattr("os.getpid", lambda: -1)
-        assert api._pool is not parents
-    assert api._pool is parents
+        assert api._transport is not parents
+    assert api._transport is parents
 
 
 class Recorder(HTTPServer):

@@ -68,7 +68,7 @@ def test_a_damaged_authority_is_named(authority: str, file: Path) -> None:
         ("contexts: \x07", "config:1:11: the character U\\+0007 is not allowed"),
         ("contexts: 1.5", "no usable kubeconfig: "),
         ("current-context: a\ncontexts: [{name: a, context: 1}]", "no usable kubecon"),
-        ("a: !!timestamp 2001-13-45", "no usable kubeconfig: "),
+        ("a: !!timestamp 2001-13-45", "config:1:4: the tag .* is not allowed"),
         ("", "no usable kubeconfig: "),
     ],
 )

@@ -3,15 +3,22 @@
 from collections.abc import Iterator
 from copy import deepcopy
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 
-from riseml.cluster import certificates, installation, overview, shipped_files
-from riseml.cluster.api import path_of
+from riseml.cluster import (
+    certificates,
+    installation,
+    losses,
+    overview,
+    shipped_files,
+)
+from riseml.cluster.api import Api, path_of
+from riseml.cluster.api_errors import RefusedError
 from riseml.cluster.values import parse
-from riseml.errors import InvalidInputError
+from riseml.errors import InvalidInputError, NotAllowedError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CERTIFICATES = [
@@ -101,6 +108,54 @@ def test_changes_are_named(cluster: Any) -> None:
         ("Service riseml/registry", ("spec.ports.0.nodePort",)),
         ("ConfigMap riseml/riseml-values", ("data.values.yml",)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            NotAllowedError(
+                'not allowed: namespaces "riseml" is forbidden: User "ida" cannot patch resource "namespaces"'
+            ),
+            'you cannot patch resource "namespaces"',
+        ),
+        (
+            RefusedError("provided port is already allocated"),
+            "provided port is already allocated",
+        ),
+    ],
+)
+def test_what_the_cluster_refuses_is_part_of_the_plan(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    install(cluster, "")
+    applied = cluster.apply
+
+    def apply(body: dict[str, Any], **options: Any) -> dict[str, Any]:
+        if body["kind"] == "Service":
+            raise error
+        result: dict[str, Any] = applied(body, **options)
+        return result
+
+    monkeypatch.setattr(cluster, "apply", apply)
+    steps = installation.plan(cluster, parse(""), NOW)
+    refused = [step for step in steps if step.outcome == installation.REFUSED]
+    assert [(step.name, step.reason) for step in refused] == [
+        ("Service riseml/buildkitd", reason),
+        ("Service riseml/registry", reason),
+    ]
+
+
+def test_secrets_for_registries_are_copied_to_users(cluster: Any) -> None:
+    user = {"metadata": {"name": "riseml-ida", "labels": {"riseml.io/user": "ida"}}}
+    cluster.objects["/api/v1/namespaces/riseml-ida"] = user
+    hub = {"type": "kubernetes.io/dockerconfigjson", "data": {"a": "b"}}
+    cluster.objects["/api/v1/namespaces/riseml/secrets/hub"] = hub
+    install(cluster, "imagePullSecrets: [hub, of-the-administrator]")
+    secrets = "/api/v1/namespaces/riseml-ida/secrets"
+    copy = cluster.objects[f"{secrets}/hub"]
+    assert (copy["type"], copy["data"]) == (hub["type"], hub["data"])
+    assert f"{secrets}/of-the-administrator" not in cluster.objects
 
 
 def test_objects_not_needed_any_more_are_removed_except_claims(cluster: Any) -> None:
@@ -202,6 +257,30 @@ def test_values_reach_the_pods() -> None:
     )
 
 
+def test_buildkit_uses_the_proxy_and_the_authorities() -> None:
+    pem = "-----BEGIN CERTIFICATE-----"
+    text = f"proxy: {{http: 'http://proxy:3128'}}\ncertificateAuthorities: '{pem}'"
+    bodies = {
+        (body["kind"], body["metadata"]["name"]): body
+        for body in installation.objects(parse(text))
+    }
+    authorities = bodies["ConfigMap", "riseml-authorities"]
+    assert authorities["metadata"]["namespace"] == "riseml"
+    assert authorities["data"] == {"ca.crt": pem}
+    pod = bodies["Deployment", "buildkitd"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    variables = {entry["name"]: entry["value"] for entry in container["env"]}
+    assert variables["http_proxy"] == "http://proxy:3128"
+    assert variables["SSL_CERT_FILE"] == "/authorities/ca.crt"
+    assert container["volumeMounts"][-1]["mountPath"] == "/authorities"
+
+
+def test_without_builds_there_is_neither_buildkit_nor_a_registry() -> None:
+    kinds = {body["kind"] for body in installation.objects(parse("build: none"))}
+    assert "Deployment" not in kinds
+    assert {"Namespace", "ClusterRole", "ValidatingAdmissionPolicy"} <= kinds
+
+
 def test_kustomize_applies_the_same_files() -> None:
     (kustomization,) = shipped_files.documents("system/kustomization.yaml")
     assert tuple(kustomization["resources"]) == installation._FILES
@@ -233,3 +312,35 @@ def test_gpus_of_a_node_are_read_from_its_labels() -> None:
     assert (node.gpu_name, node.driver, node.kubelet) == ("Tesla-K80", "535", "1.33.0")
     bare = overview.node({"metadata": {"name": "b"}, "status": {}}, "nvidia.com/gpu")
     assert (bare.gpus, bare.driver) == (0, "")
+
+
+def _volume(namespace: str, policy: str) -> dict[str, Any]:
+    claim = {"namespace": namespace, "name": "riseml-data"}
+    return {"spec": {"claimRef": claim, "persistentVolumeReclaimPolicy": policy}}
+
+
+def test_the_losses_of_users_are_counted() -> None:
+    paul = {"name": "riseml-paul", "labels": {"riseml.io/user": "paul"}}
+    lists: dict[str, list[dict[str, Any]]] = {
+        "/api/v1/namespaces": [{"metadata": paul}],
+        "/apis/argoproj.io/v1alpha1/workflows": [{}, {}],
+        "/api/v1/persistentvolumes": [
+            _volume("riseml-paul", "Delete"),
+            _volume("riseml-paul", "Retain"),
+            _volume("riseml-paul", "Retain"),
+            _volume("others", "Delete"),
+            {"spec": {}},
+        ],
+    }
+
+    class Users:
+        def find(self, at: str) -> dict[str, Any] | None:
+            return {"resources": [{"name": "workflows"}]}
+
+        def items(self, at: str, **query: Any) -> Iterator[dict[str, Any]]:
+            if at.endswith("/workflows"):
+                selector = "riseml.io/user,workflows.argoproj.io/completed!=true"
+                assert query["labelSelector"] == selector
+            yield from lists[at]
+
+    assert losses.of_all_users(cast(Api, Users())) == losses.Losses(("paul",), 2, 1, 2)

@@ -101,3 +101,17 @@ def test_the_settings_contain_the_user_and_the_target() -> None:
     )[0]["data"]
     assert (data["user"], data["number"]) == ("paul", "0")
     assert json.loads(data["target"]) == {"registry": "registry:5000"}
+
+
+def test_the_store_has_the_proxies_and_the_namespace_the_authorities() -> None:
+    proxies = {"HTTP_PROXY": "http://proxy:1", "http_proxy": "http://proxy:1"}
+    offer = Offer(target={"proxies": proxies}, authorities="PEM")
+    bodies = {
+        body["metadata"]["name"]: body for body in namespace_objects.managed(offer)
+    }
+    assert bodies["riseml-authorities"]["data"] == {"ca.crt": "PEM"}
+    pod = bodies["riseml-store"]["spec"]["template"]["spec"]
+    variables = pod["containers"][0]["env"]
+    assert {entry["name"]: entry["value"] for entry in variables} == proxies
+    names = {body["metadata"]["name"] for body in namespace_objects.managed(Offer())}
+    assert "riseml-authorities" not in names

@@ -10,8 +10,8 @@ import websocket
 
 from riseml.cluster import pod_exec
 from riseml.cluster.api import Api
+from riseml.cluster.command_error import CommandError
 from riseml.cluster.connection import Connection
-from riseml.cluster.pod_exec import CommandError
 from riseml.errors import UnreachableError
 
 SUCCESS = b"\x03" + json.dumps({"status": "Success"}).encode()

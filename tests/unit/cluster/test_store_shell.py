@@ -1,48 +1,17 @@
 """Shell in the store: many scripts over one connection, each with its own output and exit status."""
 
-import subprocess
 from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 
 from riseml.cluster import store_shell
-from riseml.cluster.pod_exec import CommandError, Output
+from riseml.cluster.command_error import CommandError
+from riseml.cluster.pod_exec import Output
 from riseml.cluster.store import StorePod
 from riseml.cluster.store_shell import StoreShell
-
-
-class LocalSession:
-    """Session of `pod_exec` with a shell of this machine, whose output comes in small pieces."""
-
-    opened = 0
-
-    def __init__(self, *arguments: Any, stdin: bool) -> None:
-        assert stdin
-        LocalSession.opened += 1
-        command = arguments[-1]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-        )
-        self.status: int | None = None
-
-    def send(self, data: bytes) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(data)
-
-    def receive(self) -> Output | None:
-        assert self._process.stdout is not None
-        data = self._process.stdout.read(7)
-        if data:
-            return Output(1, data)
-        self.status = self._process.wait()
-        return None
-
-    def close(self) -> None:
-        for stream in (self._process.stdin, self._process.stdout):
-            assert stream is not None
-            stream.close()
-        self._process.wait()
+from riseml.errors import UnreachableError
+from tests.unit.local_session import LocalSession
 
 
 class Pod:
@@ -76,9 +45,36 @@ def test_a_script_that_fails_is_an_error_and_the_next_one_works(
     shell: StoreShell,
 ) -> None:
     with pytest.raises(CommandError) as caught:
-        shell.script("echo before; exit 3")
+        shell.script("echo before; echo no space >&2; sleep 0.1; exit 3")
     assert caught.value.status == 3
+    assert str(caught.value) == "no space"
     assert shell.script("echo again") == b"again\n"
+
+
+def test_errors_may_arrive_after_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(LocalSession):
+        """Session whose standard error arrives when nothing else does any more."""
+
+        def __init__(self, *arguments: Any, stdin: bool) -> None:
+            super().__init__(*arguments, stdin=stdin)
+            self.held: list[Output] = []
+
+        def receive(self) -> Output | None:
+            while True:
+                if self.held and not self._outputs.select(0.3):
+                    return self.held.pop(0)
+                output = super().receive()
+                if output is None or output.descriptor == 1:
+                    return output
+                self.held.append(output)
+
+    monkeypatch.setattr(store_shell, "Session", Late)
+    shell = StoreShell(cast(StorePod, Pod()))
+    with pytest.raises(CommandError) as caught:
+        shell.script("echo no space >&2; exit 3")
+    assert (caught.value.status, caught.value.output) == (3, "no space\n")
+    assert shell.script("echo again") == b"again\n"
+    shell.close()
 
 
 def test_a_script_does_not_read_the_next_one(shell: StoreShell) -> None:
@@ -91,3 +87,27 @@ def test_a_shell_that_has_ended_is_opened_again(shell: StoreShell) -> None:
         shell.script("kill -9 $PPID; sleep 1")
     assert shell.script("echo again") == b"again\n"
     assert LocalSession.opened == 2
+
+
+def test_the_last_script_gets_any_bytes_as_its_input(shell: StoreShell) -> None:
+    assert shell.script("echo first") == b"first\n"
+    content = bytes(range(256)) * 300
+    received = shell.last_script("""printf '%s:' "$1"; cat""", "it's", stdin=[content])
+    assert received == b"it's:" + content
+    assert LocalSession.opened == 1
+    # The shell has ended with it.
+    assert shell.script("echo next") == b"next\n"
+    assert LocalSession.opened == 2
+
+
+def test_a_last_script_that_fails_says_why(shell: StoreShell) -> None:
+    with pytest.raises(CommandError) as caught:
+        shell.last_script("cat > /dev/null; echo disk full >&2; exit 7", stdin=[b"x"])
+    assert (caught.value.status, str(caught.value)) == (7, "disk full")
+
+
+def test_no_last_script_runs_in_a_shell_that_has_ended(shell: StoreShell) -> None:
+    session = LocalSession(["sh", "-c", "exit 1"], stdin=True)
+    shell._session = session  # type: ignore[assignment]
+    with pytest.raises(UnreachableError):
+        shell.last_script("cat", stdin=[b"x"])

@@ -1,5 +1,6 @@
 """Values that an administrator configures, and their effect on users."""
 
+import json
 from dataclasses import fields
 from typing import Any
 
@@ -88,6 +89,46 @@ def test_targets_contain_only_what_differs_from_the_defaults() -> None:
         "instance": "lab",
     }
     assert set(target) <= {field.name for field in fields(Target)}
+
+
+PEM = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"
+
+
+def test_a_site_with_a_proxy_and_authorities_of_its_own() -> None:
+    text = f"""
+        proxy: {{https: "http://proxy.example:3128", except: ".example,10.0.0.0/8"}}
+        certificateAuthorities: {json.dumps(PEM)}
+        build: none
+        """
+    site = values.parse(text)
+    direct = "localhost,127.0.0.1,.svc,.cluster.local,.riseml,riseml,registry.riseml,.example,10.0.0.0/8"
+    target = site.target()
+    assert target["proxies"] == {
+        "HTTPS_PROXY": "http://proxy.example:3128",
+        "https_proxy": "http://proxy.example:3128",
+        "NO_PROXY": direct,
+        "no_proxy": direct,
+    }
+    assert (target["authorities"], target["builds"]) == ("riseml-authorities", False)
+    assert site.offer().authorities == PEM
+    assert not site.deploys("buildkit")
+    assert not site.deploys("registry")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("build: kaniko", "'build' must be buildkit or none, not kaniko"),
+        ("proxy: {http: proxy}", "'proxy.http' must be a URL such as"),
+        ("proxy: {https: 'http://a b'}", "'proxy.https' must be a URL"),
+        ("proxy: {except: 'a, b'}", "'proxy.except' must be hosts with commas"),
+        ("certificateAuthorities: /etc/ca.crt", "must be PEM text"),
+    ],
+)
+def test_faults_of_a_site_are_reported(text: str, fault: str) -> None:
+    with pytest.raises(InvalidInputError) as error:
+        values.parse(text)
+    assert fault in str(error.value)
 
 
 def test_an_offer_contains_the_storage() -> None:

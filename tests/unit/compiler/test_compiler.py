@@ -117,7 +117,7 @@ PLANS = {
     "processes of one job": (
         single(
             job_framework_env={"RISEML_LEADER": f"{host('train')}:29500"},
-            job_runner="processes",
+            job_script="processes",
         ),
         ORIGIN,
     ),
@@ -412,6 +412,7 @@ def test_a_job_sees_its_folders_and_its_configuration() -> None:
         "EXPERIMENT_ID": "14.{{inputs.parameters.riseml-sub}}",
         "RISEML_JOB": "train",
         "RISEML_ATTEMPT": "0",
+        "RISEML_KILLED": "{{workflow.annotations.riseml.io/killed}}",
         "RISEML_WORKDIR_LIMIT": "10000000000",
         "RISEML_THREADS": "1",
     }
@@ -472,9 +473,14 @@ def test_the_code_is_checked_out_from_the_store() -> None:
     assert env(checkout) == {
         "REPOSITORY": "/store/repos/mnist.git",
         "REVISION": REVISION,
+        # By these, a copy of the Workflow recognizes that it is one.
+        "WORKFLOW": "{{workflow.name}}",
+        "ORIGINAL": "mnist-14",
+        "RISEML_OPEN": "1",
         "CODE_DIR": "/code",
         "RISEML_DIR": "/riseml",
     }
+    assert templating.read("original.sh") in checkout["args"][0]
     assert checkout["args"][0].startswith(templating.read("checkout.sh"))
     assert checkout["args"][2] == templating.read("riseml.py")
     assert {m["mountPath"]: m.get("readOnly") for m in checkout["volumeMounts"]} == {
@@ -482,6 +488,12 @@ def test_the_code_is_checked_out_from_the_store() -> None:
         "/riseml": None,
         "/code": None,
     }
+
+
+def test_a_workflow_without_a_number_may_be_copied() -> None:
+    document = compiled(single(), Origin("me", None, REVISION))
+    (checkout,) = template(document, "train")["initContainers"]
+    assert "ORIGINAL" not in env(checkout)
 
 
 def test_the_code_comes_from_a_git_remote_as_an_artifact() -> None:
@@ -578,25 +590,37 @@ def test_tensorboard_is_a_daemon_for_the_complete_run(case: str) -> None:
 @pytest.mark.parametrize(
     ("resources", "requirements"),
     [
-        (Resources(), {"requests": {"cpu": "1", "memory": "512M"}}),
+        (
+            Resources(),
+            {
+                "requests": {"cpu": "1", "memory": "512M"},
+                "limits": {"memory": "512M"},
+            },
+        ),
         (
             Resources(cpus=Decimal("0.5"), mem=4 * 2**30),
-            {"requests": {"cpu": "500m", "memory": "4Gi"}},
+            {
+                "requests": {"cpu": "500m", "memory": "4Gi"},
+                "limits": {"memory": "4Gi"},
+            },
         ),
         (
             Resources(cpus=Decimal("1.25"), mem=10_000),
-            {"requests": {"cpu": "1250m", "memory": "10000"}},
+            {
+                "requests": {"cpu": "1250m", "memory": "10000"},
+                "limits": {"memory": "10000"},
+            },
         ),
         (
             Resources(cpus=Decimal(8), mem=40_000_000_000, gpus=2),
             {
                 "requests": {"cpu": "8", "memory": "40G"},
-                "limits": {"nvidia.com/gpu": "2"},
+                "limits": {"nvidia.com/gpu": "2", "memory": "40G"},
             },
         ),
     ],
 )
-def test_resources_are_requests_and_gpus_are_limits_too(
+def test_resources_are_requests_and_memory_and_gpus_are_limits_too(
     resources: Resources, requirements: dict[str, Any]
 ) -> None:
     assert (
@@ -607,10 +631,55 @@ def test_resources_are_requests_and_gpus_are_limits_too(
     )
 
 
+@pytest.mark.parametrize(
+    ("mem", "cpus", "limits"),
+    [
+        (True, False, {"memory": "512M"}),
+        (True, True, {"memory": "512M", "cpu": "1"}),
+        (False, True, {"cpu": "1"}),
+        (False, False, None),
+    ],
+)
+def test_the_cluster_says_what_a_job_may_not_exceed(
+    *, mem: bool, cpus: bool, limits: dict[str, str] | None
+) -> None:
+    target = Target(limit_mem=mem, limit_cpus=cpus)
+    document = compiled(single(job_resources=Resources()), target=target)
+    resources = template(document, "train")["container"]["resources"]
+    assert resources.get("limits") == limits
+
+
 def test_a_timeout_limits_one_attempt() -> None:
     document = compiled(single(timeout=90))
-    assert template(document, "train")["activeDeadlineSeconds"] == 90
+    train = template(document, "train")
+    assert env(train["container"])["RISEML_TIMEOUT"] == "90"
+    assert templating.read("timeout.sh") in train["container"]["args"][1]
+    outputs = {output["name"]: output for output in train["outputs"]["parameters"]}
+    assert outputs["timeout"]["valueFrom"] == {"path": "/riseml/timeout", "default": ""}
+    # Argo's own limit is for pods in which the run script cannot do that.
+    assert train["activeDeadlineSeconds"] == 90 + 3600
     assert "activeDeadlineSeconds" not in document["spec"]
+
+
+def test_the_wait_for_peers_does_not_count_as_running_time() -> None:
+    server = Job("ps", ("serve",), Resources(), daemon=True)
+    worker = Job("worker", ("train",), Resources())
+    document = compiled(single(timeout=90, gang_timeout=300, jobs=(server, worker)))
+    deadline = template(document, "worker")["activeDeadlineSeconds"]
+    assert deadline == 90 + 2 * 300 + 3600
+    # A daemon ends with the others, however long it has waited for them.
+    assert "activeDeadlineSeconds" not in template(document, "ps")
+    assert "RISEML_TIMEOUT" not in env(template(document, "ps")["container"])
+    script = template(document, "worker")["container"]["args"][1]
+    # The jobs have met when the time begins.
+    assert 0 < script.rindex("riseml_meet\n") < script.rindex("riseml_begin_timeout\n")
+
+
+def test_a_job_without_a_timeout_has_nothing_of_it() -> None:
+    train = template(compiled(single()), "train")
+    assert "activeDeadlineSeconds" not in train
+    assert "riseml_watch_time" not in train["container"]["args"][1]
+    assert "RISEML_TIMEOUT" not in env(train["container"])
 
 
 def test_secrets_are_only_referred_to() -> None:
@@ -789,7 +858,9 @@ def test_all_jobs_of_a_gang_are_retried_together() -> None:
     assert template(document, "experiment")["retryStrategy"]["limit"] == "2"
     for name in ("master", "worker", "ps"):
         job = template(document, name)
-        assert "retryStrategy" not in job
+        # A job alone starts again only if it has not begun, and a daemon never.
+        retry = job.get("retryStrategy", {"expression": ""})
+        assert retry["expression"].endswith("== '175'") is (name != "ps")
         assert (
             job["metadata"]["labels"][labels.ATTEMPT]
             == "{{inputs.parameters.riseml-attempt}}"
@@ -802,13 +873,27 @@ def test_all_jobs_of_a_gang_are_retried_together() -> None:
     assert {"name": labels.ATTEMPT_PARAMETER, "value": "{{retries}}"} in given
 
 
-def test_the_jobs_of_a_gang_wait_for_nodes_equally_long() -> None:
+def test_the_jobs_of_a_gang_wait_for_nodes_without_an_end() -> None:
     document = compiled(*PLANS["gang"])
     for name in ("master", "worker", "ps"):
-        assert template(document, name)["pendingTimeout"] == "360s"
-        assert (
-            env(template(document, name)["container"])["RISEML_GANG_TIMEOUT"] == "300"
-        )
+        job = template(document, name)
+        assert "pendingTimeout" not in job
+        assert env(job["container"])["RISEML_GANG_TIMEOUT"] == "300"
+        if name == "ps":
+            assert env(job["container"])["RISEML_STAYS"] == "1"
+            assert "retryStrategy" not in job
+            continue
+        retry = job["retryStrategy"]
+        # Argo 4.1 ignores a backoff without a limit.
+        assert int(retry["limit"]) >= 100_000
+        assert retry["backoff"] == {"duration": "1s", "factor": "2", "cap": "16s"}
+
+
+def test_a_gang_on_one_machine_starts_as_a_whole() -> None:
+    plan, origin = PLANS["gang"]
+    document = compiled(plan, replace(origin, runner="process"))
+    for name in ("master", "worker", "ps"):
+        assert "retryStrategy" not in template(document, name)
 
 
 def test_only_jobs_that_others_reach_have_a_host_name() -> None:
@@ -926,3 +1011,25 @@ def test_what_ignore_files_left_out_is_kept_with_the_run() -> None:
     assert from_data(json.loads(json.dumps(to_data(run), default=encode))) == run
     document = compile_workflow(single(), ORIGIN, Target())
     assert labels.EXCLUDED not in document["metadata"]["annotations"]
+
+
+def test_the_use_of_gpus_is_watched_in_jobs_that_request_some() -> None:
+    job = Job("train", ("x",), Resources(gpus=1))
+    document = compiled(single(jobs=(job,), idle_timeout=5400))
+    container = template(document, "train")["container"]
+    assert {"name": "RISEML_GPU_IDLE", "value": "5400 whole"} in container["env"]
+    assert "riseml_begin_idle() {" in container["args"][1]
+    outputs = template(document, "train")["outputs"]["parameters"]
+    names = [output["name"] for output in outputs]
+    assert labels.IDLE in names
+    without = template(compiled(single(idle_timeout=5400)), "train")
+    assert "RISEML_GPU_IDLE" not in str(without["container"]["env"])
+    assert "riseml_begin_idle() {" not in without["container"]["args"][1]
+    assert labels.IDLE not in str(without["outputs"])
+    unlimited = template(compiled(single(jobs=(job,))), "train")
+    assert {"name": "RISEML_GPU_IDLE", "value": "0 whole"} in unlimited["container"][
+        "env"
+    ]
+    assert labels.IDLE not in [
+        output["name"] for output in unlimited["outputs"]["parameters"]
+    ]

@@ -9,6 +9,7 @@ from tests.unit.plans import compiled, single, template
 # What Argo says about an attempt: phase, exit code, message.
 ENDS = {
     "error": ("Failed", "1", "main: Error (exit code 1)"),
+    "status 79": ("Failed", "79", "main: Error (exit code 79)"),
     "timeout": (
         "Failed",
         "143",
@@ -40,8 +41,8 @@ ENDS = {
 }
 OOM = {"oom", "killed by the kernel"}
 PREEMPTED = {"deleted", "evicted", "ended by SIGTERM", "shutdown", "preempted"}
-LOST = {"deleted", "unresponsive", "restarted"}
-ERROR = {"error", "timeout", "checkout", "executor"}
+LOST = {"deleted", "unresponsive", "restarted", "shutdown"}
+ERROR = {"error", "status 79", "timeout", "checkout", "executor"}
 
 
 def _is_retried(
@@ -112,3 +113,27 @@ def test_without_retries_a_failure_is_final() -> None:
 def test_the_job_knows_its_attempt() -> None:
     container = template(compiled(single(retries=Retries(1))), "train")["container"]
     assert {"name": "RISEML_ATTEMPT", "value": "{{retries}}"} in container["env"]
+
+
+@pytest.mark.parametrize(
+    ("on", "is_retried"),
+    [
+        (Retries().on, False),
+        (("error",), False),
+        (("oom", "preempted"), False),
+        (("idle",), True),
+        ((*Retries().on, "idle"), True),
+    ],
+)
+def test_an_idle_job_is_retried_only_if_that_is_asked_for(
+    on: tuple[str, ...], is_retried: bool
+) -> None:
+    plan = single(retries=Retries(2, on), idle_timeout=3600)
+    text = template(compiled(plan), "train")["retryStrategy"]["expression"]
+    text = text.replace("{{workflow.annotations.riseml.io/killed}}", "")
+    test = expression(text.replace("{{inputs.parameters.riseml-sub}}", "3"))
+    scope = {"lastRetry.status": "Failed", "lastRetry.exitCode": "79"}
+    message = {"lastRetry.message": "main: Error (exit code 79)"}
+    assert test({**scope, **message}) is is_retried
+    # Without the timeout, the status is the program's own.
+    assert _is_retried(on, "status 79") is ("error" in on)

@@ -448,6 +448,23 @@ TRAIN = [
         "'search' has no effect without parameters",
     ),
     Case(
+        "idle_timeout without gpus",
+        yml("idle_timeout: 1h"),
+        WARNING,
+        "6:3",
+        "'idle_timeout' has no effect without gpus",
+    ),
+    Case(
+        "idle_timeout",
+        yml("idle_timeout: 1h", resources="resources: {gpus: 1}"),
+        OK,
+    ),
+    Case(
+        "idle_timeout of a framework",
+        yml("idle_timeout: 1h", "framework: pytorch"),
+        OK,
+    ),
+    Case(
         "unknown search strategy",
         yml("search: gird"),
         ERROR,

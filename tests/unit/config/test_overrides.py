@@ -154,7 +154,10 @@ def test_faults_name_the_argument() -> None:
             " | Argo would interpret it; write the value without it."
         ),
         "--set train.resources.gpu=1: error: unknown key 'gpu' in train.resources | It is called 'gpus' here.",
-        "--set train.resources.gpus=x: error: train.resources.gpus must be a whole number of at least 0, not 'x'",
+        (
+            "--set train.resources.gpus=x: error: train.resources.gpus must be a whole number of at least 0,"
+            " or 1/n of a GPU such as 0.25, not 'x'"
+        ),
     ]
 
 

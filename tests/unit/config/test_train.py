@@ -102,7 +102,7 @@ def test_run_keeps_line_breaks() -> None:
 
 def test_defaults() -> None:
     assert train() == TrainConfig(
-        ("x",), Resources(), "python", options=train().options
+        ("x",), Resources(), "python", options=train().options, names_image=True
     )
 
 

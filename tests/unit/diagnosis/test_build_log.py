@@ -17,6 +17,7 @@ INSTALL = ("apt-get install -y git", "pip install torch", "x" * 300)
          "step 2 of 3: pip install torch"),
         # A program may write such arrows, too.
         (["==> pip install torch", "==> Linking"], "step 2 of 3: pip install torch"),
+        (["==> pulling me/net:1", "12 MB of 50 MB"], "pulling me/net:1"),
         ([f"==> {'x' * 300}"], f"step 3 of 3: {'x' * 100}…"),
     ],
 )  # fmt: skip
@@ -88,6 +89,8 @@ error: failed to solve: process "sh -c exec sh" did not complete successfully: e
     ("lines", "line"),
     [
         ([], ""),
+        (["==> pulling me/net:1"], ""),
+        (["==> pulling me/net:1", "12 MB of 50 MB"], "12 MB of 50 MB"),
         (["Collecting torch", "", " "], "Collecting torch"),
         (FAILED[:2], "Compiling 1"),
         (FAILED[:1], ""),

@@ -1,7 +1,9 @@
 """Explanations of recorded clusters (`test_situations.py`), and of rarer situations."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +14,7 @@ from riseml.cluster.api import Api
 from riseml.diagnosis import Cause, Evidence, explain, guilty
 from riseml.engines.argo import pods
 from riseml.plan import Resources
-from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
+from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, reasons
 from riseml.status.select import pick
 
 RECORDS = sorted((Path(__file__).parents[2] / "fixtures" / "why").glob("*.json"))
@@ -51,8 +53,11 @@ def evidence(record: dict[str, Any]) -> Evidence:
 @pytest.mark.parametrize("file", RECORDS, ids=[file.stem for file in RECORDS])
 def test_recorded_situations_are_explained(file: Path) -> None:
     record = json.loads(file.read_text("utf-8"))
-    causes = explain(evidence(record))
+    recorded = evidence(record)
+    causes = explain(recorded)
     expected = record["expect"]
+    if "status" in expected:
+        assert _status(recorded) == expected["status"]
     matches = [
         cause
         for cause in causes
@@ -70,11 +75,20 @@ def test_recorded_situations_are_explained(file: Path) -> None:
     )
 
 
+def _status(evidence: Evidence) -> str:
+    """Return the state and the reason that `riseml status` shows for the subject."""
+    part = evidence.subject
+    if isinstance(part, SetStatus):
+        part = part.experiments[0]
+    return f"{part.state} {part.reason}".strip()
+
+
 def test_recordings_cover_the_common_reasons() -> None:
     kinds = {json.loads(file.read_text("utf-8"))["expect"]["kind"] for file in RECORDS}
     assert {
         "QUOTA", "UNSCHEDULABLE", "IMAGE", "SECRET", "CLAIM", "CONTROLLER", "RIGHTS", "CONCURRENCY", "ERROR", "COMMAND",
-        "OOM", "TIMEOUT", "EVICTED", "DELETED", "KILLED", "PEER",
+        "OOM", "TIMEOUT", "EVICTED", "DELETED", "KILLED", "PEER", "GATED", "WEBHOOK", "PARALLELISM",
+        "LIMITS", "GANG", "LOCK", "REJECTED",
     } <= kinds  # fmt: skip
 
 
@@ -113,6 +127,10 @@ def why(job: JobStatus, *, has_cluster: bool = True, **evidence: Any) -> Cause:
         (
             "3 node(s) didn't match Pod's node affinity/selector",
             "3 nodes not among those that the cluster's settings choose",
+        ),
+        (
+            "2 node(s) didn't match pod affinity rules",
+            "2 nodes other than that of your volumes",
         ),
         ("1 node(s) were unschedulable", "1 node closed by an administrator"),
         ("2 Insufficient nvidia.com/gpu", "2 nodes without enough free gpus"),
@@ -312,6 +330,18 @@ def test_jobs_of_this_machine_get_no_advice_about_clusters(
     )
 
 
+def test_a_gpu_of_somebody_else_may_be_shared() -> None:
+    holder = "GPU 0 is in use by python3 (pid 7, user ida, 900 MB)"
+    text = f"waiting: 1 gpu needed, 0 free; {holder}"
+    found = why(job("UNSCHEDULABLE", text), has_cluster=False)
+    assert found.explanation == text
+    (advice,) = found.fix
+    assert advice == (
+        "It starts by itself when a GPU is free. After `riseml config set gpus.shared_with_others true`,"
+        " new runs also get GPUs that others use."
+    )
+
+
 @pytest.mark.parametrize("reason", ["PODSECURITY", "", "SOMETHING_NEW"])
 @pytest.mark.parametrize("state", list(State))
 def test_unknown_reasons_are_explained_by_their_state(
@@ -347,6 +377,49 @@ def test_failures_of_the_platform_are_classified(message: str, kind: str) -> Non
     assert cause.fix
 
 
+@pytest.mark.parametrize(
+    ("runner", "install", "explanation"),
+    [
+        ("podman", (), "the image is not here yet: pulling me/net:1"),
+        ("podman", ("make",), "the image is being built: pulling me/net:1"),
+        ("process", ("make",), "the environment is being installed: pulling me/net:1"),
+    ],
+)
+def test_an_image_that_is_pulled_says_so(
+    runner: str, install: tuple[str, ...], explanation: str
+) -> None:
+    job = JobStatus("14.build", "build", state=State.RUNNING)
+    experiments = (ExperimentStatus("14", state=State.BUILDING),)
+    run = SetStatus("14", state=State.BUILDING, experiments=experiments, jobs=(job,))
+    run = replace(run, runner=runner, install=install)
+    log = ("==> pulling me/net:1", "12 MB of 50 MB, 1 of 5 layers")
+    (cause,) = explain(Evidence(run, run, has_cluster=False, logs={job.id: log}))
+    assert (cause.explanation, cause.evidence) == (explanation, log)
+
+
+@pytest.mark.parametrize(
+    ("install", "explanation"),
+    [
+        ((), "the image could not be pulled: there is no image me/net:1"),
+        (("make",), "the image could not be built: there is no image me/net:1"),
+    ],
+)
+def test_an_image_that_is_not_there_is_named_once(
+    install: tuple[str, ...], explanation: str
+) -> None:
+    message = "there is no image me/net:1"
+    failed_job = JobStatus(
+        "14.build", "build", state=State.FAILED, reason="ERROR", message=message
+    )
+    run = SetStatus("14", state=State.FAILED, jobs=(failed_job,), install=install)
+    run = replace(run, runner="podman")
+    log = ("==> pulling me/net:1", message)
+    evidence = Evidence(run, failed_job, logs={failed_job.id: log})
+    (cause,) = explain(evidence)
+    assert cause.explanation == explanation
+    assert cause.evidence == (message, log[0])
+
+
 def test_a_search_that_installs_its_packages_says_so() -> None:
     job = JobStatus("14.build-search", "build-search", state=State.RUNNING)
     experiments = (ExperimentStatus("14.1", state=State.BUILDING),)
@@ -375,3 +448,136 @@ def test_what_failed_comes_before_what_finished() -> None:
     run = SetStatus("15", state=State.FAILED, experiments=(finished, failed))
     causes = explain(Evidence(run, run))
     assert [cause.ids for cause in causes] == [("15.2",), ("15.1",)]
+
+
+def test_a_gpu_that_no_node_has_is_named() -> None:
+    text = (
+        "Unschedulable: 0/3 nodes are available: 1 Insufficient nvidia.com/gpu.shared,"
+        " 2 node(s) didn't match Pod's node affinity/selector. preemption: not helpful."
+    )
+    request = Resources(gpus=1, gpu_mem=24_000_000_000, gpu_type="a100")
+    cause = why(job("UNSCHEDULABLE", text, resources=request))
+    assert cause.explanation == (
+        "no node can run it: 1 node without enough free gpus;"
+        " 2 nodes without the GPU that it requests: a100 with 24 GB"
+    )
+    assert cause.fix[0].startswith(
+        "It requests 1 cpus, 512 MB, 1 gpus a100 with 24 GB on one node."
+    )
+    assert cause.fix[-1] == (
+        "If no node has such a GPU, it never starts: change gpu_type or gpu_mem under `resources`."
+        " Administrators see all GPUs with `riseml system info -g`."
+    )
+
+
+# Jobs without a reason that RiseML knows
+
+
+def test_an_unknown_message_is_quoted_and_never_called_about_to_start() -> None:
+    cause = why(job("", "ResourceFlavor not ready: try the moon"))
+    assert cause.kind == "PENDING"
+    assert cause.explanation == "it is waiting, and this is all that is known about it"
+    assert cause.evidence == ("ResourceFlavor not ready: try the moon",)
+
+
+@pytest.mark.parametrize(
+    ("spec", "explanation"),
+    [
+        ({}, "the cluster's scheduler has not chosen a node for it yet"),
+        (
+            {"schedulerName": "volcano"},
+            "the scheduler volcano has not chosen a node for it yet",
+        ),
+        ({"nodeName": "node-1"}, "its node node-1 has not started it yet"),
+    ],
+)
+def test_a_pod_without_a_message_waits_for_a_named_part_of_the_cluster(
+    spec: dict[str, Any], explanation: str
+) -> None:
+    pod = {
+        "metadata": {
+            "name": "net-14-train-7",
+            "annotations": {"workflows.argoproj.io/node-id": "net-14-7"},
+        },
+        "spec": spec,
+        "status": {"phase": "Pending"},
+    }
+    cause = why(job(""), pods=[pod])
+    assert (cause.kind, cause.explanation) == ("PENDING", explanation)
+
+
+def test_a_job_without_a_pod_is_about_to_start() -> None:
+    assert why(job("")).explanation == "it is about to start"
+
+
+# Quotas, in the amounts of riseml.yml
+
+REQUEST = Resources(cpus=Decimal("0.2"), mem=200_000_000)
+
+
+def refused(resources: str, name: str = "riseml") -> Cause:
+    text = f'pods "net-14" is forbidden: exceeded quota: {name}, {resources}'
+    return why(job("QUOTA", text, resources=REQUEST))
+
+
+@pytest.mark.parametrize(
+    ("resources", "explanation", "options"),
+    [
+        (
+            "requested: requests.cpu=200m, used: requests.cpu=1, limited: requests.cpu=1100m",
+            "it needs 0.2 cpus, and the quota is used up: cpus (1 of 1.1 in use)",
+            "--cpus N",
+        ),
+        (
+            "requested: requests.memory=233554432, used: requests.memory=1Gi, limited: requests.memory=1G",
+            (
+                "it needs 234 MB (200 MB for the job, the rest for Argo's containers beside it),"
+                " and the quota is used up: mem (1.1 GB of 1 GB in use)"
+            ),
+            "--mem AMOUNT",
+        ),
+        (
+            (
+                "requested: requests.cpu=210m,requests.nvidia.com/gpu=1,"
+                " used: requests.cpu=0,requests.nvidia.com/gpu=4,"
+                " limited: requests.cpu=200m,requests.nvidia.com/gpu=4"
+            ),
+            (
+                "it requests 0.21 cpus (0.2 for the job, the rest for Argo's containers beside it), 1 gpu,"
+                " but the quota allows no more than 0.2 cpus at all"
+            ),
+            "--cpus N --gpus N",
+        ),
+    ],
+)
+def test_a_quota_is_explained_in_the_amounts_of_riseml_yml(
+    resources: str, explanation: str, options: str
+) -> None:
+    cause = refused(resources)
+    assert cause.explanation == explanation
+    assert cause.fix[-1] == (
+        f"An administrator can raise the quota: `riseml user update --username paul {options}`."
+    )
+
+
+def test_a_quota_of_pods_or_of_someone_else_is_not_one_of_riseml() -> None:
+    pods_quota = refused("requested: pods=1, used: pods=3, limited: pods=3")
+    assert pods_quota.explanation == (
+        "it needs 1 pod, and the quota is used up: pods (3 of 3 in use)"
+    )
+    assert pods_quota.fix[-1] == (
+        "An administrator can raise the ResourceQuota riseml of the namespace (pods)."
+    )
+    text = "requested: requests.cpu=1, used: requests.cpu=3, limited: requests.cpu=3"
+    assert "ResourceQuota team" in refused(text, "team").fix[-1]
+
+
+def test_a_quota_of_claims_holds_up_a_whole_workflow() -> None:
+    text = (
+        'Waiting for a PVC to be created. persistentvolumeclaims "net-14-scratch" is forbidden: exceeded quota: team,'
+        " requested: persistentvolumeclaims=1, used: persistentvolumeclaims=3, limited: persistentvolumeclaims=3"
+    )
+    assert reasons.waiting(text) == ("QUOTA", False)
+    assert why(job("QUOTA", text)).explanation == (
+        "it needs 1 claim, and the quota is used up: claims (3 of 3 in use)"
+    )

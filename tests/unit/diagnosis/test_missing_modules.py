@@ -2,8 +2,9 @@
 
 import pytest
 
-from riseml.diagnosis.evidence import Interpreter, Surroundings
+from riseml.diagnosis.evidence import Surroundings
 from riseml.diagnosis.missing_modules import missing_module, package_of
+from riseml.job_python import Interpreter
 from tests.unit.diagnosis.test_missing_files import why
 
 LINE = "ModuleNotFoundError: No module named 'cv2'"

@@ -1,7 +1,9 @@
 """Checks of a machine and of a cluster: what they find, and that none ends another."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
@@ -88,6 +90,13 @@ class Cluster:
             if body["kind"] == "ValidatingAdmissionPolicy":
                 self.objects[path_of(body)] = body
 
+    def change(self, at: str, value: Any) -> None:
+        """Replace an object, or delete it with None."""
+        if value is None:
+            del self.objects[at]
+        else:
+            self.objects[at] = value
+
     def get(self, at: str, **query: Any) -> Any:
         value = self.objects.get(at, NotFoundError(f"{at} does not exist"))
         if isinstance(value, RiseMLError):
@@ -133,6 +142,8 @@ def healthy(monkeypatch: pytest.MonkeyPatch) -> Cluster:
             return b"git version 2.39.5\n"
         if text.startswith("df"):
             return b"Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/x 10 4 6 40% /data\n"
+        if "upload-pack" in text:
+            return b"0\n0\n"
         return b"HTTP/1.1 200 OK\r\n"
 
     monkeypatch.setattr(StorePod, "script", script)
@@ -335,10 +346,7 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/riseml/deployments"
 def test_problems_of_a_cluster_are_found(  # noqa: PLR0917
     healthy: Cluster, path: str, value: Any, title: str, result: str, words: str
 ) -> None:
-    if value is None:
-        del healthy.objects[path]
-    else:
-        healthy.objects[path] = value
+    healthy.change(path, value)
     finding = findings(healthy)[title]
     assert (finding.result, words in finding.detail) == (result, True), finding
     assert bool(finding.fix) == (result in {FAILED, WARNING})
@@ -381,7 +389,9 @@ def test_missing_rights_are_named(healthy: Cluster) -> None:
 
 def test_a_wrong_clock_is_found(healthy: Cluster) -> None:
     healthy.date = "Thu, 01 Jan 2026 00:00:00 GMT"
-    assert findings(healthy)["This machine's clock"].result == WARNING
+    finding = findings(healthy)["This machine's clock"]
+    assert finding.result == WARNING
+    assert "certificates and logins are checked by it" in finding.fix
 
 
 @pytest.mark.parametrize(
@@ -449,7 +459,9 @@ def test_a_healthy_machine_has_no_failures(home: Settings) -> None:
     assert FAILED not in {finding.result for finding in by_title.values()}
     assert by_title["riseml.yml of the current folder"].result == SKIPPED
     assert by_title["The local controller"].detail.startswith("it is not running")
-    assert len(by_title) == 11
+    limits = by_title["Whether jobs may use more than they request"]
+    assert limits.detail.startswith("they may; ")
+    assert len(by_title) == 14
     assert not home.home.exists()
 
 
@@ -524,3 +536,47 @@ def test_problems_of_this_machine_are_found(
     result, words = expected
     assert (finding.result, words in finding.detail) == (result, True), finding
     assert finding.fix
+
+
+def test_limits_of_jobs_need_control_groups(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RISEML_CGROUPS", "off")
+    enforcing = replace(home, resources_enforce=True)
+    finding = machine_findings(enforcing)["Whether jobs may use more than they request"]
+    assert finding.result == WARNING
+    assert "no control groups. So `mem` limits what each process" in finding.detail
+    assert "systemd-run --user --scope" in finding.fix
+
+
+def test_shares_of_gpus_that_no_node_has_are_found(healthy: Cluster) -> None:
+    settings = healthy.objects[f"{OWN}/configmaps/riseml"]
+    fractions = {"any": {"nvidia.com/gpu": "1", "nvidia.com/gpucores": "{percent}"}}
+    settings["data"]["target"] = json.dumps({"gpu_fractions": fractions})
+    finding = findings(healthy)["Nodes and their GPUs"]
+    assert (finding.result, finding.detail) == (
+        WARNING,
+        (
+            "1 of 1 ready, 2 of nvidia.com/gpu; no node has nvidia.com/gpucores, which"
+            " `gpu.fractions` of the values names"
+        ),
+    )
+    (node,) = healthy.objects["/api/v1/nodes"]
+    node["status"]["allocatable"]["nvidia.com/gpucores"] = "100"
+    assert findings(healthy)["Nodes and their GPUs"].result == OK
+
+
+def test_labels_that_no_node_has_are_found(healthy: Cluster) -> None:
+    settings = healthy.objects[f"{OWN}/configmaps/riseml"]
+    settings["data"]["target"] = json.dumps({"node_selector": {"pool": "gpu"}})
+    finding = findings(healthy)["Nodes and their GPUs"]
+    assert (finding.result, finding.detail) == (
+        FAILED,
+        (
+            "1 of 1 ready, 2 of nvidia.com/gpu; no ready node has pool=gpu, which"
+            " `nodeSelectors.training` of the values names"
+        ),
+    )
+    (node,) = healthy.objects["/api/v1/nodes"]
+    node.setdefault("metadata", {})["labels"] = {"pool": "gpu", "zone": "a"}
+    assert findings(healthy)["Nodes and their GPUs"].result == OK

@@ -52,4 +52,4 @@ def test_processes_of_a_worker_share_its_gpus(
 
 def test_a_single_job_gets_the_start_up_hook_as_well() -> None:
     (job,) = jobs_of("framework: jax, image: x").values()
-    assert (job.type, job.runner, dict(job.framework_env)) == ("train", "jax", {})
+    assert (job.type, job.script, dict(job.framework_env)) == ("train", "jax", {})

@@ -38,4 +38,4 @@ def test_the_ranks_of_mpi(train: str, expected: tuple[str, int, str]) -> None:
     )
     (job,) = plan(load_text(text)).jobs
     assert (job.type, job.count, job.framework_env["RISEML_PROCESSES"]) == expected
-    assert job.runner == "mpi"
+    assert job.script == "mpi"

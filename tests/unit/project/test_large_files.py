@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from riseml.project import checkout, prune, repository_of, revision_files, snapshot
-from riseml.project.walk import LARGE_BYTES
+from riseml.project.folders import LARGE_BYTES
 from tests.folders import git, listing
 
 _CONTENT = os.urandom(LARGE_BYTES)

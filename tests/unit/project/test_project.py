@@ -18,6 +18,7 @@ from riseml.project import (
     Snapshot,
     checkout,
     content,
+    folders,
     snapshot,
     walk,
     warnings,
@@ -395,7 +396,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     original = content._read
 
-    def noting(path: bytes, *others: Any) -> walk.File | None:
+    def noting(path: bytes, *others: Any) -> folders.File | None:
         found.append(os.fsdecode(os.path.basename(path)))
         return original(path, *others)
 
@@ -496,7 +497,7 @@ def test_a_folder_deleted_during_the_snapshot_is_empty(
     write(project.folder, {"a": "", "lib/c": "c"})
     original = walk._entries
 
-    def late(tree: walk.Tree, folder: walk.Folder) -> list[os.DirEntry[bytes]]:
+    def late(tree: walk.Tree, folder: folders.Folder) -> list[os.DirEntry[bytes]]:
         found = original(tree, folder)
         if not folder.path:
             (project.folder / "lib/c").unlink()

@@ -81,6 +81,23 @@ def test_every_shell_gives_the_same_checkout(
     assert listing(tmp_path / "code") == listing(folder)
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_anyone_may_change_what_is_checked_out_for_a_pod(
+    tmp_path: Path, store: Path, shell: str
+) -> None:
+    folder = write(tmp_path / "project", {"a": "1", "lib/run.sh": "x", "key": "y"})
+    (folder / "lib/run.sh").chmod(0o755)
+    (folder / "key").chmod(0o600)
+    code = tmp_path / "code"
+    revision = snapshot(folder, store).revision
+    run(store, revision, code, shell=shell, RISEML_OPEN="1")
+    modes = {}
+    for path in ("a", "lib", "lib/run.sh", "key"):
+        modes[path] = stat.S_IMODE((code / path).stat().st_mode)
+    # A mode that the project's own umask does not explain stays.
+    assert modes == {"a": 0o666, "lib": 0o777, "lib/run.sh": 0o777, "key": 0o600}
+
+
 def test_the_script_does_not_affect_the_command_after_it(
     tmp_path: Path, store: Path
 ) -> None:

@@ -7,13 +7,13 @@ import pytest
 
 from riseml.errors import ProjectError
 from riseml.project import checkout, repository_of, snapshot, user_git
+from riseml.project.folders import LARGE_BYTES
 from riseml.project.revision_diff import (
     FileChange,
     StoredRevision,
     compare,
     patch_since,
 )
-from riseml.project.walk import LARGE_BYTES
 from tests.folders import git, write
 
 

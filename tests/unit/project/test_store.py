@@ -11,7 +11,15 @@ from textwrap import dedent
 import pytest
 
 from riseml.errors import HomeError
-from riseml.project import checkout, objects, prune, snapshot, stat_cache
+from riseml.project import (
+    checkout,
+    objects,
+    pack,
+    pack_index,
+    prune,
+    snapshot,
+    stat_cache,
+)
 from riseml.project.store import Store
 from tests.folders import git, listing, write
 
@@ -50,7 +58,7 @@ def test_git_fsck_finds_no_error(
 ) -> None:
     monkeypatch.setattr(objects, "_FEW_FILES", few)
     monkeypatch.setattr(objects, "IN_MEMORY", 1000 if few < 0 else 1 << 20)
-    monkeypatch.setattr(objects, "_STEP_BYTES", 300)
+    monkeypatch.setattr(pack, "_STEP_BYTES", 300)
     text = os.urandom(5000)
     write(
         folder,
@@ -90,7 +98,7 @@ def test_a_second_pack_holds_only_new_objects(
 def test_git_reads_large_offsets_of_a_pack(tmp_path: Path) -> None:
     names = [bytes([number]) * 20 for number in (7, 0, 255)]
     places = dict(zip(names, (12, 1 << 33, (1 << 31) + 5), strict=True))
-    index = objects._index(
+    index = pack_index.content_of(
         {name: (3, place) for name, place in places.items()}, b"p" * 20
     )
     command = ["git", "show-index"]

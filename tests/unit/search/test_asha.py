@@ -128,7 +128,8 @@ def test_other_searches_have_neither_the_folder_nor_the_scripts() -> None:
     template = container(plan_of("{method: random, trials: 4}"))
     assert "/rungs" not in json.dumps(template["container"]["volumeMounts"])
     assert "riseml_early_stop" not in template["container"]["args"][1]
-    assert len(template["outputs"]["parameters"]) == 2
+    outputs = [parameter["name"] for parameter in template["outputs"]["parameters"]]
+    assert outputs == ["result", "workdir", "usage"]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ HOOK = End()
 NOT_LOCAL = {
     "refused": "the interpreter's support check refuses it before anything starts",
     "gang-experiment-killed": "its jobs are signalled one by one while the first one's hook deletes the rest",
+    "gang-waits": "here a gang starts as a whole, so no part of one gives back what it has",
     "gang-released": "here a gang starts as a whole, so no part of one waits for the rest",
 }
 DELETED = {"pod-deleted", "evicted"}  # Someone deleted the pod.

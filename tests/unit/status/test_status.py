@@ -49,7 +49,7 @@ KILLS = {  # Entries of the annotation, the end of the job, its state.
     "in the second in which it ended": ("1=2026-01-01T00:01:00.9Z", {}, State.KILLED),
     "of all": ("*=2026-01-01T00:00:59Z", {}, State.KILLED),
     "of another": ("2=2026-01-01T00:00:59Z,11=2026-01-01T00:00:59Z", {}, State.FAILED),
-    "after it, then all": ("1=2026-01-01T00:01:01Z,*=2026-01-01T00:00:01Z", {}, State.KILLED),
+    "after it, then all": ("1=2026-01-01T00:01:01Z,*=2026-01-01T00:00:30Z", {}, State.KILLED),
     "a microsecond before": ("1=2026-01-01T00:01:00.000001Z", PRECISE, State.KILLED),
     "a microsecond after": ("1=2026-01-01T00:01:00.000003Z", PRECISE, State.FAILED),
     "another zone": ("1=2026-01-01T02:00:59+02:00", {}, State.KILLED),
@@ -275,6 +275,46 @@ def test_a_timeout_names_its_length(seconds: object, time: str) -> None:
     assert experiment.message == f"timed out after {time} (`timeout`)"
 
 
+NEW_TIMEOUT = {
+    "activeDeadlineSeconds": 90 + 3600,
+    "container": {"env": [{"name": "RISEML_TIMEOUT", "value": "90"}]},
+}
+
+
+def ended_with_124(timeout: str) -> status.ExperimentStatus:
+    """Return an experiment whose run script reports a timeout, or none."""
+    outputs = {
+        "exitCode": "124",
+        "parameters": [{"name": "timeout", "value": timeout}],
+    }
+    message = "Error (exit code 124)"
+    run = made(
+        {"phase": "Failed", "message": message, "outputs": outputs},
+        template=NEW_TIMEOUT,
+    )
+    return first(run)
+
+
+def test_the_run_script_says_that_the_lines_took_too_long() -> None:
+    experiment = ended_with_124("90")
+    assert (experiment.reason, experiment.exit_code) == ("TIMEOUT", 124)
+    assert experiment.message == "timed out after 90 s (`timeout`)"
+
+
+def test_a_programs_own_status_124_is_no_timeout() -> None:
+    assert ended_with_124("").reason == "ERROR"
+
+
+def test_a_pod_that_does_not_end_is_told_from_lines_that_take_too_long() -> None:
+    message = "Pod was active on the node longer than the specified deadline"
+    run = made(
+        {"phase": "Failed", "message": message, "code": 143}, template=NEW_TIMEOUT
+    )
+    experiment = first(run)
+    assert experiment.reason == "TIMEOUT"
+    assert experiment.message == "its pod did not end within an hour of its `timeout`"
+
+
 def test_a_job_that_waited_in_vain_names_the_missing_job() -> None:
     experiment = first(document("gang-released"))
     assert experiment.message == "there was no sign of ps"
@@ -414,7 +454,13 @@ REASONS = {  # Phase, message and exit code of the node; state and reason, and t
         None,
     ),
     "executor": ("Error", "wait: Error (exit code 64)", None, "FAILED PLATFORM", None),
-    "deleted": ("Error", "pod deleted", None, "FAILED DELETED", None),
+    "deleted": (
+        "Error",
+        "pod deleted",
+        None,
+        "FAILED DELETED",
+        "pod deleted externally",
+    ),
     "succeeded": ("Succeeded", "", 0, "FINISHED COMPLETED", ""),
 }
 

@@ -8,7 +8,7 @@ import pytest
 
 from riseml.errors import NotFoundError, ProjectError
 from riseml.project import prune, repository_of, revision_tree, snapshot
-from riseml.project.walk import LARGE_BYTES
+from riseml.project.folders import LARGE_BYTES
 from riseml.storage.code import CodeVolume, RunCode
 from riseml.storage.volume import WHOLE_FILE, Piece
 from tests.folders import write

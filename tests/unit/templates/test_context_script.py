@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 
 from riseml import templating
-
-SHELLS = [shell for shell in ("dash", "bash", "busybox") if shutil.which(shell)]
+from tests.unit.script_shells import SHELLS, shells
 
 
 def run(shell: str, script: str, folder: Path, *arguments: str, **env: str) -> None:
-    command = [shell, "sh"] if shell == "busybox" else [shell]
     subprocess.run(
-        [*command, "-ec", script, "context", *arguments],
+        [*SHELLS[shell], "-ec", script, "context", *arguments],
         cwd=folder,
         env={"PATH": "/usr/bin:/bin", **env},
         check=True,
@@ -29,7 +27,7 @@ def files(folder: Path) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@shells
 def test_each_step_has_its_files_and_images_forget_them(
     shell: str, tmp_path: Path
 ) -> None:

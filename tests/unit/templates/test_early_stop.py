@@ -19,9 +19,8 @@ import pytest
 from riseml import templating
 from riseml.compiler import pod
 from tests.unit.metrics import event_files
+from tests.unit.script_shells import SHELLS, shells
 
-SHELLS = {"bash": ["bash"], "dash": ["dash"], "busybox": ["busybox", "sh"]}
-AVAILABLE = [name for name, words in SHELLS.items() if shutil.which(words[0])]
 SETTINGS = {
     "metric": "loss",
     "mode": "min",
@@ -318,6 +317,7 @@ for epoch in range(1, 1000):
     time.sleep(0.1)
 """
 
+
 def assert_stopped(job: Job, code: int, output: str) -> None:
     assert code == 0, output
     assert "saved" in output
@@ -329,7 +329,7 @@ def assert_stopped(job: Job, code: int, output: str) -> None:
     assert (job.rungs / "3/5").read_text() == "0.9\n"
 
 
-@pytest.mark.parametrize("shell", AVAILABLE)
+@shells
 def test_a_program_is_stopped_by_what_it_prints(job: Job, shell: str) -> None:
     job.with_peers(0.1, 0.2)
     report = 'print("epoch", epoch, "loss 0.9")'

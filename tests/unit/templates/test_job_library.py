@@ -3,6 +3,8 @@
 import ast
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -280,6 +282,45 @@ def test_progress_is_written_as_argo_reads_it(
     ):
         library.report_progress(done, total)
         assert path.read_text() == written + "\n"
+
+
+_REPORTER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import riseml
+total = int(sys.argv[2])
+for done in range(1000):
+    riseml._published[:] = []
+    riseml.report_progress(done % (total + 1), total)
+"""
+
+
+def test_processes_that_report_different_totals_never_leave_a_torn_file(
+    tmp_path: Path,
+) -> None:
+    """Argo's executor crashes on a line such as `00`, the end of a longer one."""
+    (tmp_path / "lib").mkdir()
+    shutil.copy(PATH, tmp_path / "lib")
+    files = [tmp_path / "argo", tmp_path / "progress"]
+    environment = {
+        "ARGO_PROGRESS_FILE": str(files[0]),
+        "RESULT_FILE": str(tmp_path / "results.jsonl"),
+        "PATH": os.environ["PATH"],
+    }
+    reporters = []
+    for total in (9, 100_000):
+        command = [sys.executable, "-c", _REPORTER, str(tmp_path / "lib"), str(total)]
+        reporters.append(subprocess.Popen(command, env=environment))
+    seen = {path: set[str]() for path in files}
+    while any(reporter.poll() is None for reporter in reporters):
+        for path in filter(Path.exists, files):
+            seen[path].add(path.read_text())
+    assert [reporter.wait() for reporter in reporters] == [0, 0]
+    for path, attempt in zip(files, ("", " 0"), strict=True):
+        complete = re.compile(rf"\d+/(9|100000){attempt}\n")
+        assert [text for text in seen[path] if not complete.fullmatch(text)] == []
+        assert len(seen[path]) > 1
+    assert {path.name for path in tmp_path.iterdir()} == {"argo", "lib", "progress"}
 
 
 def test_progress_is_written_to_the_volume_at_most_once_a_second(

@@ -1,8 +1,6 @@
 """Output of a pod's job whose secrets are masked, in images with and without Python."""
 
 import json
-import os
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -10,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from riseml.compiler import pod
-from tests.unit.templates.test_run_script import FOUND, SHELLS, Job
+from tests.unit.script_shells import SHELLS, link_programs, shells
+from tests.unit.templates.container_job import Job
 
 TOKEN = "tok-7f3a9c"
 KEY = "-----BEGIN KEY-----\n{\nMIIEvQIBADANBgkq\n}"
 # What the run script needs of an image.
-TOOLS = "cat cp date find grep id mkdir mkfifo mv rm sleep sort stat tail tee wc".split()
+TOOLS = (
+    "cat cp date find grep id mkdir mkfifo mv rm sleep sort stat tail tee wc".split()
+)
 
 
 @pytest.fixture
@@ -27,30 +28,16 @@ def job(tmp_path: Path) -> Job:
 
 
 def start(job: Job, shell: str, *lines: str) -> "subprocess.Popen[str]":
-    script = pod.script(masks=True)
-    return subprocess.Popen(
-        [shutil.which(SHELLS[shell][0]) or "", *SHELLS[shell][1:], "-c", script, "riseml", *lines],
-        cwd=job.code,
-        env=job.env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    return job.start(*lines, shell=shell, script=pod.script(masks=True))
 
 
 def remove_python(job: Job, folder: Path) -> None:
     """Give the job a PATH without Python."""
-    folder.mkdir()
-    for tool in (*TOOLS, "dash", "bash", "busybox", "setsid", "sh"):
-        path = shutil.which(tool)
-        if path:
-            (folder / tool).symlink_to(os.path.realpath(path) if tool != "busybox" else path)
+    link_programs(folder, *TOOLS, *SHELLS, "setsid", "sh")
     job.env["PATH"] = str(folder)
 
 
-@pytest.mark.parametrize("shell", FOUND)
+@shells
 @pytest.mark.parametrize("has_python", [True, False])
 def test_both_copies_show_no_value(
     shell: str, job: Job, tmp_path: Path, *, has_python: bool
@@ -72,10 +59,12 @@ def test_both_copies_show_no_value(
     assert Path(f"{job.log}.times").exists()
 
 
-@pytest.mark.parametrize("shell", FOUND)
+@shells
 def test_an_unfinished_line_appears_while_the_job_waits(shell: str, job: Job) -> None:
     ready = job.code / "ready"
-    line = "printf 'a prompt: tok'; until [ -e ready ]; do sleep 0.02; done; echo -7f3a9c"
+    line = (
+        "printf 'a prompt: tok'; until [ -e ready ]; do sleep 0.02; done; echo -7f3a9c"
+    )
     with start(job, shell, line) as process:
         end = time.monotonic() + 30
         while not job.log.exists() or job.log.read_text() != "a prompt: tok":
@@ -98,7 +87,9 @@ def test_results_written_by_hand_are_masked_at_the_end(
     lines = [json.loads(line) for line in job.results.read_text().splitlines()]
     assert lines == [{"loss": 1}, {"url": "***"}]
     assert json.loads((job.own / "result").read_text()) == {"url": "***"}
-    assert [path.name for path in job.results.parent.iterdir()].count("results.jsonl") == 1
+    assert [path.name for path in job.results.parent.iterdir()].count(
+        "results.jsonl"
+    ) == 1
 
 
 def test_a_job_whose_output_cannot_be_masked_does_not_start(job: Job) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from riseml.compiler import pod
+from tests.unit.script_shells import FOUND, SHELLS, link_programs, shells
+from tests.unit.templates.container_job import Job, without_note
 
-SHELLS = {"bash": ["bash"], "dash": ["dash"], "busybox": ["busybox", "sh"]}
-FOUND = [name for name, command in SHELLS.items() if shutil.which(command[0])]
 NOBODY = 65534
 TRAINER = """
 import os, signal, sys, time
@@ -33,68 +33,6 @@ os.write(1, b"up\\n")
 while True:
     time.sleep(0.02)
 """
-
-
-class Job:
-    """A job with its folders and environment."""
-
-    def __init__(self, folder: Path) -> None:
-        self.code, self.output, self.own = (
-            folder / name for name in ("code", "output", "riseml")
-        )
-        for folder in (self.code, self.output, self.own):
-            folder.mkdir()
-        self.results = self.output / ".riseml/results.jsonl"
-        self.log = self.output / ".riseml/logs/train.0.log"
-        self.env = {
-            **{
-                name: value
-                for name, value in os.environ.items()
-                if not name.startswith(("RISEML", "PYTHON"))
-            },
-            "OUTPUT_DIR": str(self.output),
-            "RISEML_DIR": str(self.own),
-            "RESULT_FILE": str(self.results),
-            "RISEML_JOB": "train",
-            "RISEML_ATTEMPT": "0",
-            "RISEML_CONFIGURATION": "project: mnist\nrun: it's",
-        }
-
-    def start(
-        self,
-        *lines: str,
-        shell: str | None = None,
-        user: int | None = None,
-        runner: str = "session",
-    ) -> "subprocess.Popen[str]":
-        """Start the lines in a shell; by default as a container does, preferably in bash."""
-        script = ["sh", "-c"]
-        if shell:
-            script = [*SHELLS[shell], "-c", pod.script(runner), "riseml"]
-        return subprocess.Popen(
-            [*script, *(lines if shell else pod.arguments(lines))],
-            cwd=self.code,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            user=user,
-        )
-
-    def run(
-        self, *lines: str, shell: str | None = None, user: int | None = None
-    ) -> tuple[int, str]:
-        """Run the lines, and return the exit status and the output."""
-        with self.start(*lines, shell=shell, user=user) as process:
-            return process.wait(30), process.communicate()[0]
-
-
-def without_note(output: str) -> str:
-    """Remove what a shell without pipefail says about itself."""
-    lines = output.splitlines(keepends=True)
-    return "".join(line for line in lines if "riseml: sh has no pipefail" not in line)
 
 
 def variables_of(job: Job, shell: str) -> dict[str, str]:
@@ -124,7 +62,6 @@ def poor_job() -> Iterator[Job]:
         shutil.rmtree(folder)
 
 
-shells = pytest.mark.parametrize("shell", FOUND)
 everywhere = pytest.mark.parametrize("logged", [False, True], ids=["teed", "logged"])
 
 
@@ -220,23 +157,8 @@ def test_lines_run_in_bash_if_it_is_installed(job: Job) -> None:
 
 def test_lines_run_in_sh_if_there_is_no_bash(job: Job, tmp_path: Path) -> None:
     tools = tmp_path / "bin"
-    tools.mkdir()
-    for name in (
-        "sh",
-        "mkdir",
-        "rm",
-        "mkfifo",
-        "find",
-        "tee",
-        "wc",
-        "date",
-        "sleep",
-        "tail",
-        "id",
-        "setsid",
-    ):
-        if path := shutil.which(name):
-            (tools / name).symlink_to(path)
+    names = "sh mkdir rm mkfifo find tee wc date sleep tail id setsid"
+    link_programs(tools, *names.split())
     job.env["PATH"] = str(tools)
     assert job.run('echo "<${BASH_VERSION-}>"', "(exit 7)") == (
         7,
@@ -374,13 +296,16 @@ def test_a_trainer_may_save_before_it_exits(
         send(process.pid, signal.SIGTERM)
         assert process.communicate(timeout=30)[0] == "saved after 1\n"
         assert process.returncode == status
+        # The next pod is not one in place of this one.
+        for note in (job.output / ".riseml").glob("pod.*"):
+            note.unlink()
     if not logged:
         assert job.log.read_text() == "up\nsaved after 1\n" * 2
 
 
 @shells
 def test_a_signal_while_the_lines_start_is_sent_to_them_once(
-    job: Job, shell: str, monkeypatch: pytest.MonkeyPatch
+    job: Job, shell: str
 ) -> None:
     """The script may be delayed between starting the lines and waiting for them."""
     check = '[ -z "${riseml_signal-}" ] ||'
@@ -388,10 +313,9 @@ def test_a_signal_while_the_lines_start_is_sent_to_them_once(
     assert script.count(f"\n{check}") == 1
     delay = "while [ ! -e go ]; do sleep 0.05; done"
     delayed = script.replace(f"\n{check}", f"\n{delay}\n{check}")
-    monkeypatch.setattr(pod, "script", lambda _: delayed)
     job.env["RISEML_LOGGED"] = "1"
     (job.code / "fit.py").write_text(TRAINER)
-    process = job.start(f"{sys.executable} fit.py 9", shell=shell)
+    process = job.start(f"{sys.executable} fit.py 9", shell=shell, script=delayed)
     assert process.stdout
     assert process.stdout.readline() == "up\n"
     process.terminate()
@@ -466,6 +390,26 @@ def test_the_code_replaces_files_of_install_steps(job: Job, shell: str) -> None:
         0,
         "by a stepprint('new')there, too",
     )
+
+
+@shells
+def test_a_job_that_cannot_write_to_its_home_gets_another_one(
+    poor_job: Job, shell: str
+) -> None:
+    user = NOBODY if os.getuid() == 0 else None
+    poor_job.env["HOME"] = str(poor_job.code)
+    status, output = poor_job.run("cd; pwd; touch cache", shell=shell, user=user)
+    assert (status, output) == (0, f"{poor_job.own}/home\n")
+
+
+@shells
+@pytest.mark.parametrize("folder", ["code", "nothing"])
+def test_a_home_stays_as_it_is_unless_it_only_cannot_be_written_to(
+    job: Job, shell: str, folder: str
+) -> None:
+    home = str(job.code.parent / folder)
+    job.env["HOME"] = home
+    assert job.run("echo $HOME", shell=shell) == (0, f"{home}\n")
 
 
 @shells

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from riseml.compiler import pod
-from tests.unit.templates.test_run_script import FOUND, Job
+from tests.unit.script_shells import FOUND, shells
+from tests.unit.templates.container_job import Job
 
-shells = pytest.mark.parametrize("shell", FOUND)
 PYTHON = sys.executable
 # A trainer as users write it: a helper process, and a checkpoint after TERM that needs it.
 TRAINER = """
@@ -264,7 +264,7 @@ def test_processes_of_a_worker_save_before_their_helpers_end(
         f'mkdir "$OUTPUT_DIR/$RANK"; [ "$RANK" != 1 ] || {{ {fail}; }}; '
         f'OUTPUT_DIR=$OUTPUT_DIR/$RANK {PYTHON} t.py 2>&1 | tee "$OUTPUT_DIR/$RANK/log"'
     )
-    process = job.start(line, shell=shell, runner="processes")
+    process = job.start(line, shell=shell, script=pod.script("processes"))
     until(process, "up", 2)
     if failing:
         (job.code / "fail").touch()
@@ -278,6 +278,23 @@ def test_processes_of_a_worker_save_before_their_helpers_end(
         assert process.returncode == 7
     else:
         assert process.returncode != 0
+
+
+@shells
+def test_no_trap_interrupts_a_stop(job: Job, shell: str) -> None:
+    """A trap within a trap changes the status of a command in dash and busybox."""
+    job.env["SAVES"] = "1"
+    process = job.start(f"{PYTHON} t.py", shell=shell)
+    until(process, "up")
+    os.kill(process.pid, signal.SIGTERM)
+    until(process, "saving")
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    mask = int(status.partition("SigIgn:")[2].split()[0], 16)
+    names = ("TERM", "INT", "HUP", "USR1", "USR2", "ALRM")
+    for name in names:
+        assert mask >> (signal.Signals[f"SIG{name}"] - 1) & 1, name
+    process.communicate(timeout=60)
+    assert checkpoint(job) == "True 1"
 
 
 @pytest.mark.parametrize("runner", ["session", "processes", "mpi"])

@@ -12,7 +12,7 @@ import pytest
 
 from riseml import templating
 from tests.local import tensorboards
-from tests.unit.templates.test_run_script import SHELLS, shells
+from tests.unit.script_shells import SHELLS, shells, start_session
 
 Start = Callable[..., "subprocess.Popen[str]"]
 TELLS = '#!/bin/sh\necho "$@"\nps -o ni= -p $$\n'
@@ -25,19 +25,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def begin(shell: str, path: str = "", **programs: str) -> "subprocess.Popen[str]":
         default_path = tensorboards.path_with(tmp_path / "bin", **programs)
-        process = subprocess.Popen(
-            [*SHELLS[shell], "-c", templating.read("tensorboard.sh"), "tensorboard"],
-            env={
-                "PATH": path or default_path,
-                "OUTPUT_DIR": "/out put",
-                "TENSORBOARD_ADDRESS": "127.0.0.1:6006",
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        env = {
+            "PATH": path or default_path,
+            "OUTPUT_DIR": "/out put",
+            "TENSORBOARD_ADDRESS": "127.0.0.1:6006",
+        }
+        script = templating.read("tensorboard.sh")
+        process = start_session([*SHELLS[shell], "-c", script, "tensorboard"], env)
         started.append(process)
         return process
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from riseml import templating
-from tests.unit.templates.test_run_script import FOUND, Job
+from tests.unit.script_shells import SHELLS, shells
+from tests.unit.templates.container_job import Job
+
+pytestmark = shells
 
 WRITER = """
 echo new > made; echo changed >> old; mkdir -p runs/a __pycache__ .git empty
@@ -17,12 +20,6 @@ echo odd > 'odd  name'; echo odd > "$(printf 'two\\nlines')"; echo dash > -n
 ln -s /nowhere link; mkfifo pipe
 """
 KEPT = ["-n", "link", "made", "odd  name", "old", "runs/a/events", "two\nlines"]
-
-
-@pytest.fixture(params=FOUND)
-def shell(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 @pytest.fixture
@@ -129,8 +126,7 @@ def test_a_build_keeps_nothing_of_the_root_directory(
         f"PATH={programs}:$PATH\n{templating.read('workdir.sh')}\n"
         "cd / && riseml_mark_workdir && riseml_keep_workdir\n"
     )
-    words = [shell, "sh"] if "busybox" in shell else [shell]
     env = {**os.environ, "OUTPUT_DIR": str(tmp_path), "RISEML_DIR": str(tmp_path)}
-    subprocess.run([*words, "-ec", script], env=env, check=True)
+    subprocess.run([*SHELLS[shell], "-ec", script], env=env, check=True)
     lines = calls.read_text().splitlines() if calls.exists() else []
     assert [line for line in lines if not line.startswith(str(tmp_path))] == []

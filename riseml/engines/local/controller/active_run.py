@@ -66,7 +66,7 @@ class ActiveRun:
         record.killed, record.shutdown = row["killed"], row["shutdown"]
         data = store.decode(key, row["environment"], "the environment")
         inherited = Inherited.from_data(data)
-        preparer = services.preparer(key, record.folder, inherited)
+        preparer = services.preparer(key, record.folder, inherited, record.runner)
         active = cls(services, run, record, preparer)
         try:
             active._act(run.resume(time.time()))

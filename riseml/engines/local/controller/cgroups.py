@@ -66,6 +66,20 @@ def limits(read: ReadFile) -> GroupLimits:
     )
 
 
+def own_folders(read: ReadFile, controller: str) -> list[str]:
+    """Return the folders of this process' group and of the groups above it, in this order.
+
+    They are those of version 2 if `controller` is empty, and there are none if its
+    hierarchy is not mounted.
+    """
+    groups = _groups(read("/proc/self/cgroup"))
+    folders: list[str] = []
+    for mount in _mounts(read("/proc/self/mountinfo")):
+        if controller in mount.controllers and not folders:
+            folders = list(_upwards(mount, groups.get(controller, "/")))
+    return folders
+
+
 class _Files:
     """The files of a group's folder."""
 

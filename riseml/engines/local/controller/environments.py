@@ -66,17 +66,32 @@ def tidy(home: Path, unused_since: float) -> int:
     """
     folder = home / "envs"
     removed = 0
-    for path in folder.glob("*"):
+    for path in unused(home, unused_since):
         with locked(folder, EXCLUSIVE):
+            # A build may have continued from it meanwhile.
             if _last_use(path) >= unused_since:
                 continue
             # Nothing may use an environment of which a file is missing already.
             rest = path.with_name(f".removed-{path.name}-{time.time_ns()}")
             path.rename(rest)
         shutil.rmtree(rest, ignore_errors=True)
-        if _KEY.fullmatch(path.name):
-            removed += 1
+        removed += is_build(path)
     return removed
+
+
+def unused(home: Path, since: float) -> list[Path]:
+    """Return the environments, and states of builds, unused since a time; see `tidy`."""
+    return [path for path in (home / "envs").glob("*") if _last_use(path) < since]
+
+
+def is_build(path: Path) -> bool:
+    """Return whether a folder is an environment, and no state of a build."""
+    return _KEY.fullmatch(path.name) is not None
+
+
+def is_complete(path: Path) -> bool:
+    """Return whether a folder is an environment whose steps have all succeeded."""
+    return is_build(path) and (path / COMPLETE).exists()
 
 
 def _last_use(folder: Path) -> float:

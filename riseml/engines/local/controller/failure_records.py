@@ -2,8 +2,9 @@
 
     <log>.port   JSON with the fields of a `Holder`: who held the port that the pod needed
     <log>.path   the PATH of a pod whose Python lacked a module
+    <log>.limit  the memory limit at which a pod failed (job_limits.py)
 
-Both are gone soon: the holder ends, and a run's environment is dropped at its end. So they
+All are gone soon: the holder ends, and a run's environment is dropped at its end. So they
 are recorded when the pod fails, and not when a user asks.
 """
 
@@ -11,10 +12,11 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from riseml.dataclass import replace
+from riseml.engines.local.controller import job_limits
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.networks import is_isolated
 from riseml.engines.local.jobs import listeners
@@ -39,6 +41,7 @@ def record(
     `mask` returns a text without secrets.
     """
     text = _tail(pod.log)
+    job_limits.record_failure(pod, text)
     if not _WORDS.search(text):
         return
     # Few failures need these.

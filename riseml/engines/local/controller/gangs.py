@@ -10,12 +10,12 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from riseml import labels
 from riseml.engines.local.controller.ports import GangAddresses, Ports, port_of
+from riseml.engines.local.interpreter import events
 from riseml.engines.local.jobs import processes
-
-RUN_GANG = "run"
-"""The gang of the run's own jobs: TensorBoard and the build."""
+from riseml.engines.local.jobs.gang_names import gang_of
+from riseml.engines.local.jobs.pod import Pod, container_names
+from riseml.engines.local.jobs.pod_to_process import experiment_number
 
 
 class Gangs:
@@ -88,18 +88,19 @@ def addresses_file(folder: Path, gang: str) -> Path:
     return folder / f"addresses.{gang}.json"
 
 
-def gang_of(template: Mapping[str, Any], attempt: int) -> str:
-    """Return the gang of a pod: its experiment, and the number of that one's attempt."""
-    metadata = template.get("metadata", {})
-    sub = metadata.get("labels", {}).get(labels.EXPERIMENT)
-    if not sub:
-        return RUN_GANG
-    for entry in template["container"].get("env", ()):
-        # Retries of a whole experiment number their attempts by a variable; those of a
-        # single job are numbered by the interpreter.
-        if entry["name"] == "RISEML_ATTEMPT" and entry.get("value"):
-            return f"{sub}.{entry['value']}"
-    return f"{sub}.{attempt}"
+def waiting_pod(key: str, directory: Path, action: events.StartPod) -> Pod:
+    """Return the pod of an action, before it starts."""
+    return Pod(
+        key,
+        action.node,
+        experiment_number(action.template),
+        container_names(action.template),
+        {},
+        directory,
+        directory / "log",
+        action,
+        gang_of(action.template, action.attempt),
+    )
 
 
 def _listeners() -> dict[int, int]:

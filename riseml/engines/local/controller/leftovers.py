@@ -12,7 +12,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from riseml.engines.local.controller import unfinished_files
+from riseml.engines.local.controller import container_ends, job_limits, unfinished_files
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.services import Services, workflow_key
 from riseml.engines.local.home import output_folder
@@ -27,8 +27,12 @@ def end(services: Services, active: Collection[int]) -> None:
     folders = _take(services, active)
     if folders:
         _kill(services, active)
+    for folder in folders:
+        for directory in folder.glob("*/"):
+            job_limits.remove_groups(directory)
     unfinished = unfinished_files.find(services.layout.home, is_idle=not active)
     services.remover.discard([*folders, *unfinished])
+    container_ends.end_leftovers(services.layout.home, services.loop)
 
 
 def _take(services: Services, active: Collection[int]) -> list[Path]:

@@ -19,7 +19,9 @@ Action = Callable[[], None]
 _POLL_SECONDS = 0.1
 # An action that fails again immediately must not keep the machine busy.
 _FAILURE_PAUSE_SECONDS = 0.1
-_REMOVAL_CHECK_SECONDS = 0.5
+# A process for the folder of each job would cost as much as the removal itself: together
+# with that, 1.6 ms of CPU time for each job instead of 0.7 ms.
+_REMOVAL_SECONDS = 0.5
 # Links are not followed. What cannot be removed even so is left to the next controller.
 _OPEN_AND_REMOVE = 'chmod -R u+rwx -- "$@"; rm -rf -- "$@" || true'
 
@@ -38,16 +40,23 @@ class EventLoop:
         due = time.monotonic() + seconds
         heapq.heappush(self._timers, (due, next(self._order), action))
 
+    def wake_after(self, seconds: float) -> None:
+        """End a wait for events after some seconds: then the controller settles again."""
+        self.after(seconds, lambda: None)
+
     def poll(self, is_alive: Callable[[], bool], when_gone: Action) -> None:
-        """Call an action once a process is gone, on systems without pidfd."""
+        """Call an action once a process is gone that has no pidfd.
+
+        It may be gone already, or the system has none.
+        """
 
         def check() -> None:
             if is_alive():
-                self.poll(is_alive, when_gone)
+                self.after(_POLL_SECONDS, check)
             else:
                 when_gone()
 
-        self.after(_POLL_SECONDS, check)
+        self.after(0.0, check)
 
     def on_readable(self, descriptor: int, action: Action) -> None:
         """Call an action whenever a file descriptor is readable."""
@@ -79,11 +88,15 @@ def protect(action: Action) -> None:
 
 
 class FolderRemover:
-    """Removes folders in a process beside the controller, many at a time."""
+    """Removes folders in a process beside the controller, many at a time.
+
+    The first ones are removed at once, others with those of the next half second.
+    """
 
     def __init__(self, loop: EventLoop) -> None:
         self._loop = loop
         self._is_checking = False
+        self._next_start = time.monotonic()
         self._discarded: list[str] = []
         self._batch: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
@@ -91,11 +104,15 @@ class FolderRemover:
     def discard(self, folders: Iterable[Path]) -> None:
         """Remove folders that nothing needs any more, now or after others."""
         self._discarded.extend(str(folder) for folder in folders)
-        if not self.is_busy() and self._discarded:
+        # This also notes the end of a removal, or continues one that has failed.
+        is_busy = self.is_busy()
+        is_due = time.monotonic() >= self._next_start
+        if self._discarded and is_due and not is_busy:
             self._start()
-        if self._process is not None and not self._is_checking:
+        is_unfinished = self._discarded or self._process is not None
+        if is_unfinished and not self._is_checking:
             self._is_checking = True
-            self._loop.after(_REMOVAL_CHECK_SECONDS, self._check)
+            self._loop.after(_REMOVAL_SECONDS, self._check)
 
     def _check(self) -> None:
         self._is_checking = False
@@ -119,6 +136,7 @@ class FolderRemover:
             self._start()
 
     def _start(self) -> None:
+        self._next_start = time.monotonic() + _REMOVAL_SECONDS
         self._batch, self._discarded = self._discarded, []
         self._process = subprocess.Popen(
             ["rm", "-rf", "--", *self._batch],

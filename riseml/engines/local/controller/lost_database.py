@@ -1,9 +1,9 @@
 """Database that was lost, or that lacks its newest changes: run.json files make up for them."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
+from riseml.dataclass import replace
 from riseml.engines.local import rebuild, shard_keys
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.home import output_folder, run_folder

@@ -1,69 +1,24 @@
-"""Queue of waiting pods, and what this machine has for them: cores, memory and GPUs.
+"""Queue of the pods that wait for this machine: cores, memory and GPUs.
 
 The queue covers all runs of a home. The pods of a gang start together or not at all:
 half a gang would hold resources for nothing. A TensorBoard requests nothing, so it never
 delays other pods; it starts with the first other pod of its run, not hours earlier.
 """
 
-import math
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from pathlib import Path
-from typing import TypeVar
+from types import MappingProxyType
 
-from riseml.engines.local.controller import cgroups
-from riseml.plan import ExperimentSet, Resources
+from riseml.dataclass import dataclass, field, replace
+from riseml.engines.local.controller import gpu_placement
+from riseml.engines.local.controller.capacity import Capacity, total
+from riseml.engines.local.controller.gpu_access import GpuAccess
+from riseml.engines.local.controller.gpu_survey import GpuSurvey
+from riseml.gpus import Gpu
+from riseml.plan import Resources
 
 CpuSet = frozenset[int]
-Amount = TypeVar("Amount", Decimal, int)
 NOTHING = Resources(Decimal(0), 0)
-_BYTES_PER_MB = 1_000_000
-_NVIDIA_CARDS = Path("/proc/driver/nvidia/gpus")
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """The resources that all pods share: cores, bytes, and the names of the GPUs.
-
-    GPU names are those that CUDA_VISIBLE_DEVICES accepts. `bound` is the phrase that
-    precedes the number of cores in messages.
-    """
-
-    cpus: Decimal
-    mem: int
-    gpus: tuple[str, ...] = ()
-    bound: str = "this machine has"
-
-    def lacks(self, request: Resources) -> str:
-        """Explain why a request can never fit; return an empty text if it can."""
-        return "; ".join(self._lacks(request))
-
-    def _lacks(self, request: Resources) -> Iterator[str]:
-        if request.cpus > self.cpus:
-            yield f"cpus: {request.cpus} requested, {self.bound} {self.cpus}"
-        if request.mem > self.mem:
-            # Rounded apart, so that the numbers differ however close they are.
-            requested_mb = math.ceil(request.mem / _BYTES_PER_MB)
-            installed_mb = self.mem // _BYTES_PER_MB
-            yield f"mem: {requested_mb} requested, this machine has {installed_mb}"
-        if request.gpus > len(self.gpus):
-            yield f"gpus: {request.gpus} requested, this machine has {len(self.gpus)}"
-
-    def fits(self, request: Resources) -> bool:
-        """Return whether a request fits into these resources now."""
-        return (
-            request.cpus <= self.cpus
-            and request.mem <= self.mem
-            and request.gpus <= len(self.gpus)
-        )
-
-    def minus(self, request: Resources) -> "Capacity":
-        """Return what remains after a request; cores and memory may go below zero."""
-        return Capacity(
-            self.cpus - request.cpus, self.mem - request.mem, self.gpus[request.gpus :]
-        )
 
 
 class ReservedCores:
@@ -94,7 +49,7 @@ class Admission:
     """A pod that may start now, and the GPUs that it gets."""
 
     key: str
-    gpus: tuple[str, ...]
+    gpus: tuple[Gpu, ...]
 
 
 @dataclass
@@ -103,24 +58,46 @@ class MachineQueue:
 
     A pod never overtakes another one that it would delay. `companions` are waiting pods
     that request nothing; each maps to the prefix that the keys of its run share. `cpus`
-    are those of pods whose command may not use all CPUs of the machine.
+    are those of pods whose command may not use all CPUs of the machine. `running` has
+    the request of each pod and the ids of its GPUs. `_cards_now` are the cards as these
+    use them, None after a change: many pods may wait for the same. `access` says which GPUs a pod may
+    get; without it, that is any.
     """
 
     capacity: Capacity
+    access: GpuAccess | None = None
     waiting: dict[str, Resources] = field(default_factory=dict)
     gangs: dict[str, str] = field(default_factory=dict)
     companions: dict[str, str] = field(default_factory=dict)
     running: dict[str, tuple[Resources, tuple[str, ...]]] = field(default_factory=dict)
     cpus: dict[str, CpuSet] = field(default_factory=dict)
+    _cards_now: gpu_placement.Cards | None = None
 
-    def capacity_for(self, cpus: CpuSet) -> Capacity:
-        """Return what pods may use that are restricted to some CPUs, or to none."""
-        if not cpus:
-            return self.capacity
-        if len(cpus) >= self.capacity.cpus:
-            return self.capacity
+    def capacity_for(
+        self, cpus: CpuSet, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> Capacity:
+        """Return what pods may use that are restricted to some CPUs, or to none.
+
+        `environment` is that of their command, whose variables may hide GPUs.
+        """
+        capacity = self.capacity
+        if self.access:
+            gpus, gpu_limits = self.access.allowed(environment)
+            capacity = replace(capacity, gpus=gpus, gpu_limits=gpu_limits)
+        if not cpus or len(cpus) >= capacity.cpus:
+            return capacity
         bound = "the CPU affinity of this command allows"
-        return replace(self.capacity, cpus=Decimal(len(cpus)), bound=bound)
+        return replace(capacity, cpus=Decimal(len(cpus)), bound=bound)
+
+    def replace_gpus(self, gpus: tuple[Gpu, ...]) -> bool:
+        """Note which GPUs the machine has now; return whether they differ."""
+        if gpus == self.capacity.gpus:
+            return False
+        self.capacity = replace(self.capacity, gpus=gpus)
+        self._cards_now = None
+        if self.access:
+            self.access.gpus = gpus
+        return True
 
     def add(
         self,
@@ -146,8 +123,9 @@ class MachineQueue:
         gpus: tuple[str, ...],
         cpus: CpuSet = frozenset(),
     ) -> None:
-        """Count a pod that an earlier controller has started."""
+        """Count a pod that an earlier controller has started with the GPUs of these ids."""
         self.running[key] = (request, gpus)
+        self._cards_now = None
         if cpus:
             self.cpus[key] = cpus
 
@@ -156,8 +134,11 @@ class MachineQueue:
         self.waiting.pop(key, None)
         self.gangs.pop(key, None)
         self.companions.pop(key, None)
-        self.running.pop(key, None)
+        _, gpu_ids = self.running.pop(key, (NOTHING, ()))
+        self._cards_now = None
         self.cpus.pop(key, None)
+        if self.access and gpu_ids:
+            self.access.survey.invalidate()
 
     def prefer(self, keys: Sequence[str]) -> None:
         """Let pods that wait come before all others, in this order."""
@@ -170,44 +151,68 @@ class MachineQueue:
         A pod that does not fit yet reserves the free part of its request. A stream of
         small pods cannot starve it, and pods that need other resources still start.
         """
+        if self.access and any(request.gpus for request in self.waiting.values()):
+            self._survey_gpus(self.access.survey)
         yield from self._admit_units()
         yield from self._admit_companions()
 
     def reason(self, key: str) -> str:
-        """Explain what a waiting pod lacks."""
+        """Explain what a waiting pod lacks; "" if that is known in a moment."""
         if key in self.companions:
             return "waiting: it starts with the first job of its run"
-        request = total(self.waiting[peer] for peer in self._peers(key))
+        requests = [self.waiting[peer] for peer in self._peers(key)]
         cpus = self.cpus.get(key, frozenset())
         free = self._free()
         if cpus:
             free = replace(free, cpus=min(free.cpus, self._reserved().free(cpus)))
-        shortages = "; ".join(_shortages(request, free))
+        missing = list(free.shortages(total(requests)))
+        if any(request.gpus for request in requests):
+            if self.access and self.access.is_awaited(key):
+                return ""
+            missing += self._gpu_shortages(key, requests)
+        shortages = "; ".join(missing)
         return f"waiting: {shortages or 'earlier jobs come first'}"
 
+    def _gpu_shortages(self, key: str, requests: Sequence[Resources]) -> list[str]:
+        cards = self._current_cards()
+        shortages = self._usable(key, requests, cards).shortages(requests)
+        if shortages and self.access:
+            shortages += self.access.remarks(key)
+        return shortages
+
+    def _survey_gpus(self, survey: GpuSurvey) -> None:
+        """Ask who uses the GPUs, unless jobs have all of them."""
+        if self._current_cards().have_room:
+            assigned = set[str]()
+            for _, gpu_ids in self.running.values():
+                assigned.update(gpu_ids)
+            survey.refresh(self.capacity.gpus, assigned)
+
     def _admit_units(self) -> Iterator[Admission]:
-        free = self._free()
+        free, cards = self._free(), self._cards()
         reserved = self._reserved()
         for keys in self._units():
-            request = total(self.waiting[key] for key in keys)
+            requests = [self.waiting[key] for key in keys]
+            request = total(requests)
             cpus = self.cpus.get(keys[0], frozenset())
             # Otherwise it waits only for pods on the same CPUs, and delays no others.
             if not reserved.take(cpus, request.cpus):
                 continue
-            if free.fits(request):
-                yield from self._start(keys, free.gpus)
+            placement = self._usable(keys[0], requests, cards).place(requests)
+            if free.fits(request) and placement is not None:
+                yield from self._start(keys, placement)
             free = free.minus(request)
             if free.cpus <= 0 or free.mem <= 0:
                 return
 
     def _start(
-        self, keys: Sequence[str], free_gpus: tuple[str, ...]
+        self, keys: Sequence[str], placement: gpu_placement.Placement
     ) -> Iterator[Admission]:
-        for key in keys:
+        self._cards_now = None
+        for key, gpus in zip(keys, placement, strict=True):
             request = self.waiting.pop(key)
             self.gangs.pop(key, None)
-            gpus, free_gpus = free_gpus[: request.gpus], free_gpus[request.gpus :]
-            self.running[key] = (request, gpus)
+            self.running[key] = (request, tuple(gpu.id for gpu in gpus))
             yield Admission(key, gpus)
 
     def _admit_companions(self) -> Iterator[Admission]:
@@ -244,7 +249,7 @@ class MachineQueue:
             return (key,)
         return [peer for peer, peer_gang in self.gangs.items() if peer_gang == gang]
 
-    def _reserved(self) -> "ReservedCores":
+    def _reserved(self) -> ReservedCores:
         reserved = ReservedCores()
         for key, cpus in self.cpus.items():
             if key in self.running:
@@ -253,100 +258,26 @@ class MachineQueue:
         return reserved
 
     def _free(self) -> Capacity:
-        cpus, mem = self.capacity.cpus, self.capacity.mem
-        used_gpus: set[str] = set()
-        for request, gpus in self.running.values():
-            cpus -= request.cpus
-            mem -= request.mem
-            used_gpus.update(gpus)
-        free_gpus = tuple(gpu for gpu in self.capacity.gpus if gpu not in used_gpus)
-        return Capacity(cpus, mem, free_gpus)
+        used = total(request for request, _ in self.running.values())
+        return self.capacity.minus(used)
 
+    def _usable(
+        self, key: str, requests: Sequence[Resources], cards: gpu_placement.Cards
+    ) -> gpu_placement.Cards:
+        """Return the cards that a waiting pod, and all that start with it, may get now."""
+        # The first pod of a gang may be a server without a GPU.
+        if self.access is None or not any(request.gpus for request in requests):
+            return cards
+        return cards.only(self.access.usable(key))
 
-def total(requests: Iterable[Resources]) -> Resources:
-    """Return what several pods request together."""
-    cpus, mem, gpus = Decimal(0), 0, 0
-    for request in requests:
-        cpus += request.cpus
-        mem += request.mem
-        gpus += request.gpus
-    return Resources(cpus, mem, gpus)
+    def _current_cards(self) -> gpu_placement.Cards:
+        """Return the cards as pods use them now, on which nothing may be placed."""
+        if self._cards_now is None:
+            self._cards_now = self._cards()
+        return self._cards_now
 
-
-def measure_machine(settings: Mapping[str, str]) -> Capacity:
-    """Return what this machine has for this process, unless the settings override it.
-
-    That is no more than its CPU affinity and its control groups allow.
-    RISEML_CPUS, RISEML_MEM (megabytes) and RISEML_GPUS (names, separated by commas)
-    take precedence.
-    """
-    group = cgroups.limits(_read)
-    cpus = Decimal(settings.get("RISEML_CPUS") or _lower(_cores(), group.cpus))
-    mem_mb = settings.get("RISEML_MEM")
-    mem = _lower(_memory(), group.mem)
-    if mem_mb:
-        mem = int(float(mem_mb) * _BYTES_PER_MB)
-    names = settings.get("RISEML_GPUS")
-    if names is None:
-        return Capacity(cpus, mem, _gpus(settings))
-    return Capacity(cpus, mem, tuple(filter(None, names.split(","))))
-
-
-def shortage(plan: ExperimentSet, settings: Mapping[str, str]) -> str:
-    """Explain why this machine can never run an experiment of a plan; "" if it can."""
-    requests = []
-    for job in plan.jobs:
-        requests += [job.resources] * job.count
-    return measure_machine(settings).lacks(total(requests))
-
-
-def _shortages(request: Resources, free: Capacity) -> Iterator[str]:
-    if request.cpus > free.cpus:
-        free_cores = max(free.cpus, Decimal(0))
-        yield f"{_counted(request.cpus, 'cpu')} needed, {_plain(free_cores)} free"
-    if request.mem > free.mem:
-        free_mb = max(free.mem, 0) // _BYTES_PER_MB
-        yield f"{math.ceil(request.mem / _BYTES_PER_MB)} MB needed, {free_mb} MB free"
-    if request.gpus > len(free.gpus):
-        yield f"{_counted(Decimal(request.gpus), 'gpu')} needed, {len(free.gpus)} free"
-
-
-def _counted(amount: Decimal, noun: str) -> str:
-    return f"{_plain(amount)} {noun}{'' if amount == 1 else 's'}"
-
-
-def _plain(amount: Decimal) -> str:
-    """Return a number without zeros at its end: `2`, not `2.0`."""
-    return f"{amount.normalize():f}"
-
-
-def _cores() -> Decimal:
-    if hasattr(os, "sched_getaffinity"):
-        return Decimal(len(os.sched_getaffinity(0)))
-    return Decimal(os.cpu_count() or 1)
-
-
-def _memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def _lower(installed: Amount, limit: Amount | None) -> Amount:
-    return installed if limit is None else min(installed, limit)
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return ""
-
-
-def _gpus(settings: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the GPUs of the driver, limited to CUDA_VISIBLE_DEVICES if that is set."""
-    visible = settings.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return tuple(name for name in visible.split(",") if name not in ("", "-1"))
-    if not _NVIDIA_CARDS.is_dir():
-        return ()
-    count = len(list(_NVIDIA_CARDS.iterdir()))
-    return tuple(map(str, range(count)))
+    def _cards(self) -> gpu_placement.Cards:
+        cards = gpu_placement.Cards(self.capacity.gpus)
+        for request, gpu_ids in self.running.values():
+            cards.add_running(request, gpu_ids)
+        return cards

@@ -1,7 +1,8 @@
 """Mutexes over all runs of a home, granted in the order of the requests."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+from riseml.dataclass import dataclass, field
 
 
 @dataclass

@@ -2,13 +2,14 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from riseml import labels
+from riseml.dataclass import replace
 from riseml.engines.local.jobs import network
 from riseml.engines.local.jobs.launcher import Mount, ProcessSpec
+from riseml.engines.local.jobs.pod_to_process import annotation
 from riseml.errors import UnsupportedError
 from riseml.plan import ExperimentSet
 
@@ -23,12 +24,18 @@ _SERVERS = Path("/run/systemd/resolve/resolv.conf")
 
 def is_isolated(template: Mapping[str, Any]) -> bool:
     """Return whether the pods of a template have the network of their experiment only."""
-    annotations = template.get("metadata", {}).get("annotations", {})
-    return bool(annotations.get(labels.ISOLATE_NETWORK) == "true")
+    return annotation(template, labels.ISOLATE_NETWORK) == "true"
 
 
-def isolated(spec: ProcessSpec, folder: Path, gang: str) -> ProcessSpec:
-    """Return a job in the network of its gang, whose file lies in `folder`."""
+def isolated(
+    spec: ProcessSpec, template: Mapping[str, Any], folder: Path, gang: str
+) -> ProcessSpec:
+    """Return a job in the network of its gang, whose file lies in `folder`.
+
+    A job is returned unchanged if its template does not ask for that.
+    """
+    if not is_isolated(template):
+        return spec
     pasta = gateway()
     mounts = spec.mounts
     if pasta and mounts and _has_local_resolver():

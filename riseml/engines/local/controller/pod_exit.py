@@ -1,7 +1,9 @@
 """Ends of pods in the interpreter's terms: from what a job's folder records to a `PodEnded`."""
 
+from collections.abc import Mapping
 from operator import itemgetter
 
+from riseml.engines.local.controller import job_limits
 from riseml.engines.local.interpreter.events import DEADLINE, PodEnded
 from riseml.engines.local.interpreter.node import ERROR, FAILED
 from riseml.engines.local.jobs import launcher
@@ -23,10 +25,12 @@ def exited(pod: Pod, exit_: launcher.Exit) -> PodEnded:
         container = names[launcher.MAIN - exit_.step]
     else:
         container = _init_container(pod, exit_.step)
+    is_out_of_memory = job_limits.is_out_of_memory(pod, exit_)
     return PodEnded(
         pod.node,
         exit_.status,
         container=container,
+        reason="OOMKilled" if is_out_of_memory else "Error",
         message=DEADLINE if exit_.deadline else _unfound(pod, container),
         phase=FAILED if exit_.deadline else None,
         outputs=dict(read_outputs(pod.outputs)),
@@ -42,6 +46,12 @@ def _unfound(pod: Pod, container: str) -> str:
     except OSError:
         return ""
     return f"{container}: Error (exit code 64): failed to find name in PATH: {reason}"
+
+
+def noted(end: PodEnded, notes: Mapping[str, str]) -> PodEnded:
+    """Return the end of a pod with the notes as outputs that are not empty."""
+    texts = {name: text for name, text in notes.items() if text}
+    return end._replace(outputs={**end.outputs, **texts})
 
 
 def lost_port(pod: Pod, exit_: launcher.Exit, reason: str) -> PodEnded:

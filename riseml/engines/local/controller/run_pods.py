@@ -15,32 +15,32 @@ from pathlib import Path
 
 from riseml import labels
 from riseml.engines.local.controller import (
+    container_ends,
     failure_records,
     kills,
-    log_drain,
     networks,
     pod_exit,
     pod_samples,
     returns,
     workdirs,
 )
-from riseml.engines.local.controller.gangs import Gangs, gang_of
+from riseml.engines.local.controller.gangs import Gangs, waiting_pod
 from riseml.engines.local.controller.log import logger
+from riseml.engines.local.controller.pod_preparation import PodPreparation
 from riseml.engines.local.controller.services import Services
 from riseml.engines.local.controller.session_records import SessionRecords
 from riseml.engines.local.controller.stops import PodStops
 from riseml.engines.local.interpreter import events
 from riseml.engines.local.jobs import launcher, processes
-from riseml.engines.local.jobs.pod import Pod, container_names, gpus_of, make_folders
+from riseml.engines.local.jobs.pod import Pod, gpus_of
+from riseml.engines.local.jobs.pod_resources import resources
 from riseml.engines.local.jobs.pod_to_process import (
     PodPreparer,
-    PreparedPod,
-    experiment_number,
-    resources,
 )
 from riseml.engines.local.serialize import Inherited
 from riseml.engines.local.shard_keys import describe
 from riseml.errors import RiseMLError
+from riseml.gpus import Gpu
 
 # Time to exit for the healthy pods of a gang that restarts.
 _RESTART_GRACE_SECONDS = 5.0
@@ -58,9 +58,10 @@ class RunPods:
         sessions: SessionRecords,
     ) -> None:
         self._services, self._key, self._id = services, key, describe(key)
-        self._preparer, self._report, self._sessions = preparer, report, sessions
+        self._preparer, self._report = preparer, report
         self._folder = services.layout.run(key)
         self._gangs = Gangs(self._folder, services.ports)
+        self._preparation = PodPreparation(services, preparer, self._gangs, sessions)
         self._workdirs = workdirs.WorkdirKeeper(services.loop)
         self._pods: dict[str, Pod] = {}
         self.stops = PodStops(self._pods, services.loop)
@@ -81,7 +82,7 @@ class RunPods:
         """Adopt a pod that has started before; else queue it for the machine."""
         key = self._services.pod_key(self._key, action.node)
         directory = self._services.layout.job(self._key, action.node)
-        pod = _waiting_pod(key, directory, action)
+        pod = waiting_pod(key, directory, action)
         self._pods[key] = pod
         record = launcher.read_pid(directory)
         if record is not None:
@@ -96,39 +97,52 @@ class RunPods:
             self._remove(pod)
             self._report(pod_exit.vanished(pod))
 
-    def start(self, key: str, gpus: tuple[str, ...]) -> None:
+    def start(self, key: str, gpus: tuple[Gpu, ...]) -> None:
         """Start the processes of a pod for which the machine has room.
 
         Raises:
             LaunchError: the machine cannot start it now; `return_to_queue` lets it wait.
         """
+        if self.begin_start(key, gpus):
+            self.finish_start(key)
+
+    def begin_start(self, key: str, gpus: tuple[Gpu, ...]) -> bool:
+        """Begin to start a pod; return whether `finish_start` has to follow."""
         pod = self._pods[key]
         try:
-            template = self._gangs.localize(pod.gang, pod.action.template)
-            action = pod.action._replace(template=template)
-            prepared = self._preparer.prepare(action, key, gpus)
-            self._set_prepared(pod, prepared)
-            # A controller that was killed may have made some of the folders.
-            self._obsolete_folders += returns.vacate(pod)
-            make_folders(prepared, gpus, action.attempt)
-            self._sessions.write(pod)
-            pod.pid = self._services.launcher.start(self._spec(pod, prepared))
+            self._services.launcher.begin(self._prepare(pod, gpus))
+        except (RiseMLError, OSError) as error:
+            self._fail(pod, error)
+            return False
+        return True
+
+    def finish_start(self, key: str) -> None:
+        """Wait until a pod has started whose start has begun.
+
+        Raises:
+            LaunchError: as `start`.
+        """
+        pod = self._pods[key]
+        try:
+            pod.pid = self._services.launcher.finish()
         except launcher.LaunchError as error:
             logger.warning("run %s: %s cannot start now: %s", self._id, pod.node, error)
             raise
         except (RiseMLError, OSError) as error:
-            logger.warning("run %s: pod %s: %s", self._id, pod.node, error)
-            self._remove(pod)
-            self._report(pod_exit.not_started(pod, error))
+            self._fail(pod, error)
             return
         logger.info("run %s: pod %s started, pid %d", self._id, pod.node, pod.pid)
         self._report(events.PodStarted(pod.node))
         self._watch(pod)
 
-    def _spec(self, pod: Pod, prepared: PreparedPod) -> launcher.ProcessSpec:
-        if not networks.is_isolated(pod.action.template):
-            return prepared.spec
-        return networks.isolated(prepared.spec, self._folder, pod.gang)
+    def _prepare(self, pod: Pod, gpus: tuple[Gpu, ...]) -> launcher.ProcessSpec:
+        """Make the folders of a pod, and return its processes."""
+        return self._preparation.prepare(pod, gpus, self._obsolete_folders)
+
+    def _fail(self, pod: Pod, error: Exception) -> None:
+        logger.warning("run %s: pod %s: %s", self._id, pod.node, error)
+        self._remove(pod)
+        self._report(pod_exit.not_started(pod, error))
 
     def explain_wait(self, key: str, reason: str) -> None:
         """Report why a pod has to wait."""
@@ -162,7 +176,7 @@ class RunPods:
         """Watch a pod that an earlier controller has started, or report its end."""
         self._gangs.adopt(pod.gang)
         prepared = self._preparer.prepare(pod.action, pod.key, (), begun=True)
-        self._set_prepared(pod, prepared)
+        pod.set_prepared(prepared)
         self._services.machine.add_running(
             pod.key,
             resources(pod.action.template),
@@ -178,13 +192,9 @@ class RunPods:
         else:
             self._end(pod, pod_exit.MACHINE_RESTARTED)
 
-    def _set_prepared(self, pod: Pod, prepared: PreparedPod) -> None:
-        pod.outputs, pod.log = prepared.outputs, prepared.log
-        pod.engine_steps = prepared.engine_steps
-        pod.workdir = prepared.workdir
-
     def _watch(self, pod: Pod) -> None:
         """Wait for the end of a pod's supervisor."""
+        self._services.usage.begin(pod)
         pidfd = processes.pidfd(pod.pid)
         if pidfd is None:
             self._services.loop.poll(
@@ -207,7 +217,7 @@ class RunPods:
         if not is_swept and reason != pod_exit.MACHINE_RESTARTED:
             processes.sweep(pod.key)
         self._unwatch(pod)
-        log_drain.complete(
+        container_ends.complete(
             pod, self._services.loop, lambda: self._finish(pod, exit_, reason)
         )
 
@@ -234,11 +244,10 @@ class RunPods:
         self.return_to_queue(pod.key)
 
     def _report_end(self, pod: Pod, event: events.PodEnded) -> None:
-        text = workdirs.note(pod)
-        if text:
-            event = event._replace(outputs={**event.outputs, labels.WORKDIR: text})
+        used = self._services.usage.end(pod)
+        notes = {labels.WORKDIR: workdirs.note(pod), labels.USAGE: used}
         self._remove(pod)
-        self._report(event)
+        self._report(pod_exit.noted(event, notes))
 
     def _end_event(
         self, pod: Pod, exit_: launcher.Exit | None, reason: str
@@ -273,6 +282,7 @@ class RunPods:
         self._unwatch(pod)
         self._sample(pod)
         self._services.machine.remove(pod.key)
+        self._services.limits.release(pod)
 
     def _unwatch(self, pod: Pod) -> None:
         if pod.pidfd >= 0:
@@ -383,17 +393,3 @@ class RunPods:
         if self._obsolete_folders:
             self._services.remover.discard(self._obsolete_folders)
             self._obsolete_folders = []
-
-
-def _waiting_pod(key: str, directory: Path, action: events.StartPod) -> Pod:
-    return Pod(
-        key,
-        action.node,
-        experiment_number(action.template),
-        container_names(action.template),
-        {},
-        directory,
-        directory / "log",
-        action,
-        gang_of(action.template, action.attempt),
-    )

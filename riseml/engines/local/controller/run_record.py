@@ -21,7 +21,13 @@ from riseml.engines.local import (
     reserve,
     shard_keys,
 )
-from riseml.engines.local.controller import kills, recorded_status, shared_rows
+from riseml.engines.local.controller import (
+    final_record,
+    kills,
+    recorded_status,
+    shared_rows,
+)
+from riseml.engines.local.controller.final_record import FinalReader, FinalRecord
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.interpreter.run import WorkflowRun
@@ -29,12 +35,9 @@ from riseml.engines.local.serialize import Inherited, experiment_to_json
 from riseml.engines.local.store import Store
 from riseml.errors import DiskFullError
 from riseml.plan import NO_MARKS
-from riseml.status import ExperimentStatus, SetStatus, State, set_state
-from riseml.status.data import encode, to_data
+from riseml.settings import PROCESS
+from riseml.status import ExperimentStatus, State, set_state
 from riseml.status.outline import sketch
-
-_OUTSIDE = -1
-"""Stands for the position of nodes that belong to no experiment."""
 
 
 class RunRecord:
@@ -50,6 +53,8 @@ class RunRecord:
         self.document, self.key = document, key
         self.number = shard_keys.number_of(key)
         self.user, self.project = owner_of(document)
+        annotations = document["metadata"].get("annotations", {})
+        self.runner = annotations.get(labels.RUNNER) or PROCESS
         self._home = layout.home
         self.folder = layout.output(self.user, self.project, self.number)
         self.killed = self.shutdown = ""
@@ -62,7 +67,8 @@ class RunRecord:
         self.concurrency = outline.concurrency or 0
         # The names of all nodes of an experiment contain its position.
         self._positions = outline.positions
-        self._nodes: dict[int, list[str]] = {}
+        # Without a position are the nodes of the run itself.
+        self._nodes: dict[int | None, list[str]] = {}
         self._recorded: set[str] = set()
         self._states: list[State | None] = [None] * self.experiment_count
         self._counts: Counter[State] = Counter()
@@ -137,14 +143,14 @@ class RunRecord:
         self._is_committed = False
         store.put_nodes(self.key, [run.nodes[node].to_row() for node in run.dirty])
         positions = {self._enter(run, node) for node in run.dirty}
-        if self._outline is None or _OUTSIDE in positions:
-            outside = [run.node_status(node) for node in self._nodes.get(_OUTSIDE, ())]
+        if self._outline is None or None in positions:
+            outside = [run.node_status(node) for node in self._nodes.get(None, ())]
             outline = status.read_outline(self._annotated_document(), outside)
             if outline != self._outline:
                 # Experiments depend on the outline, for example on a failed build.
                 self._outline = outline
-                positions = set(range(len(self._states)))
-        experiments = self._experiments(run, positions - {_OUTSIDE})
+                positions.update(range(len(self._states)))
+        experiments = self._experiments(run, positions)
         if self.is_shared:
             shared_rows.put(store, self.number, list(experiments))
         else:
@@ -165,12 +171,14 @@ class RunRecord:
         self.dirty, self._is_committed = False, True
 
     def _experiments(
-        self, run: WorkflowRun, positions: Iterable[int]
+        self, run: WorkflowRun, positions: Iterable[int | None]
     ) -> Iterator[ExperimentStatus]:
-        """Yield experiments as they are now, and count their states."""
+        """Yield experiments as they are now, and count their states; None is none of them."""
         # `write` has read the outline just before.
         assert self._outline is not None  # noqa: S101
         for position in positions:
+            if position is None:
+                continue
             nodes = [run.node_status(node) for node in self._nodes.get(position, ())]
             experiment = status.read_experiment(self._outline, position, nodes)
             if experiment.state.is_terminal:
@@ -185,11 +193,9 @@ class RunRecord:
                 self._started = experiment.started.timestamp()
             yield experiment
 
-    def _enter(self, run: WorkflowRun, node: str) -> int:
+    def _enter(self, run: WorkflowRun, node: str) -> int | None:
         """Assign a node to the position of its experiment, and return that."""
         position = self._positions.of(run.nodes[node].name)
-        if position is None:
-            position = _OUTSIDE
         if node not in self._recorded:
             self._recorded.add(node)
             self._nodes.setdefault(position, []).append(node)
@@ -208,16 +214,17 @@ class RunRecord:
 
     def _write_end(self, store: Store, run: WorkflowRun) -> None:
         now = time.time()
-        document = {**self._annotated_document(), "status": run.status()}
-        ended = reports.with_results(status.read(document), self.folder)
-        (final,) = stored_marks.added(store, [ended], self.number)
+        document = self._annotated_document()
+        ended = FinalReader(document, run, self._nodes).read(self.folder)
+        (marked,) = stored_marks.added(store, [ended.run], self.number)
+        final = ended._replace(run=marked)
         # A job of the run's own may end after it, and then this is written again.
         store.update_run(
             self.key,
             ended=1,
             finished=now,
             environment="{}",
-            status=json.dumps(to_data(final), default=encode),
+            status=final.text(),
         )
         if self.is_shared:
             self._write_shared_end(store, now)
@@ -233,23 +240,23 @@ class RunRecord:
         if unfinished.isdisjoint(keys):
             store.update_run(self.number, finished=now)
         ended = [key for key in keys if key not in unfinished]
-        self._archive(recorded_status.read(store, ended))
+        self._archive(final_record.of_run(recorded_status.read(store, ended)))
 
-    def _archive(self, final: SetStatus) -> None:
+    def _archive(self, final: FinalRecord) -> None:
         """Write the outcome beside the outputs, where it outlives the database."""
-        text = json.dumps(to_data(final), default=encode, indent=1)
         try:
-            reserve.spend(self._home, lambda: self._write_archive(text), last=False)
+            reserve.spend(self._home, lambda: self._write_archive(final), last=False)
         except (DiskFullError, OSError) as error:
             # A full disk must not keep the run from ending: the database has it all.
             logger.error("run %d: run.json: %s", self.number, error)
 
-    def _write_archive(self, text: str) -> None:
+    def _write_archive(self, final: FinalRecord) -> None:
         archive = self.folder / outputs.ARCHIVE
         temporary = self.folder / f"{outputs.ARCHIVE}.part"
         try:
             temporary.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(text, encoding="utf-8")
+            with temporary.open("w", encoding="utf-8") as file:
+                file.writelines(final.lines())
             temporary.replace(archive)
         except OSError as error:
             if disk.means_full(error):

@@ -1,21 +1,18 @@
 """Active runs of a home: restored at the start, advanced, committed, stopped and deleted."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from riseml import disk
 from riseml.engines.local import checkouts, marks, outputs, reserve, shard_keys
-from riseml.engines.local.controller import kills, leftovers, shared_rows
+from riseml.engines.local.controller import kills, leftovers, memory, shared_rows
 from riseml.engines.local.controller.active_run import ActiveRun
 from riseml.engines.local.controller.database_guard import DatabaseGuard
-from riseml.engines.local.controller.launches import Launches
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.loop import protect
-from riseml.engines.local.controller.machine import Admission
-from riseml.engines.local.controller.services import Services, workflow_key
+from riseml.engines.local.controller.pod_starts import PodStarts
+from riseml.engines.local.controller.services import Services
 from riseml.engines.local.jobs import processes
-from riseml.engines.local.jobs.launcher import LaunchError
 from riseml.errors import (
     DamagedDatabaseError,
     DamagedError,
@@ -40,7 +37,7 @@ class ActiveRuns:
         # Whether the log of the database may contain environments of ended runs.
         self._keeps_environments = True
         self._guard = DatabaseGuard(services, runs)
-        self._launches = Launches()
+        self._starts = PodStarts(services, runs)
         # The number of the sample that comes next
         self._next_sample = 0
 
@@ -73,14 +70,21 @@ class ActiveRuns:
         self._runs[run.key] = run
         run.begin()
 
-    def settle(self) -> bool:
-        """Start pods that may start, then commit; return whether the commit succeeded."""
+    def settle(self, *, is_awaited: bool = True) -> bool:
+        """Start pods that may start, then commit; return whether the commit succeeded.
+
+        If no command awaits it, a pod may start during the commit, and the next one
+        records that it has started.
+        """
         for run in list(self._runs.values()):
             run.work()
-        self._start_pods()
-        if not self._commits():
-            # The timer wakes the loop, which then settles again.
-            self._services.loop.after(_COMMIT_RETRY_SECONDS, lambda: None)
+        self._starts.start(may_overlap=not is_awaited)
+        try:
+            is_committed = self._commits()
+        finally:
+            self._starts.finish()
+        if not is_committed:
+            self._services.loop.wake_after(_COMMIT_RETRY_SECONDS)
             return False
         for run in self._runs.values():
             run.pods.stops.signal()
@@ -90,7 +94,14 @@ class ActiveRuns:
         if complete:
             self._discard_checkouts()
             self._keeps_environments = True
+            self._release_memory(complete)
         return True
+
+    def _release_memory(self, complete: Sequence[ActiveRun]) -> None:
+        largest = max(run.record.experiment_count for run in complete)
+        if largest >= memory.LARGE_SET:
+            # By then, nothing refers to them any more.
+            self._services.loop.after(0.0, memory.release)
 
     def _commits(self) -> bool:
         """Commit all changes; return whether it succeeded.
@@ -106,8 +117,7 @@ class ActiveRuns:
             return False
         except DiskFullError as error:
             logger.error("commit failed: %s", error)
-            # The timer wakes the loop, which then tries again.
-            self._services.loop.after(_COMMIT_RETRY_SECONDS, lambda: None)
+            self._services.loop.wake_after(_COMMIT_RETRY_SECONDS)
             return self._note_kills()
         except HomeError as error:
             # Nothing may be announced before it can be recorded.
@@ -252,56 +262,6 @@ class ActiveRuns:
                 f"there is no run {number}", "`riseml status -a` lists all runs."
             )
 
-    def _start_pods(self) -> None:
-        """Start waiting pods while the machine has room, and explain why others wait."""
-        machine = self._services.machine
-        home = self._services.layout.home
-        if machine.waiting and reserve.is_needed(home):
-            # They would fail at once, one after the other.
-            self._explain_waits(lambda _: disk.description(home))
-            return
-        # A pod that fails to start frees its resources for others at once.
-        while not self._launches.are_paused:
-            admissions = list(machine.admit())
-            if not admissions:
-                break
-            self._launch(admissions)
-        if not self._launches.are_failing:
-            self._explain_waits(machine.reason)
-        elif self._launches.reason:
-            self._explain_waits(lambda _: self._launches.reason)
-
-    def _launch(self, admissions: Sequence[Admission]) -> None:
-        """Start pods; if the machine cannot start one now, all the others wait."""
-        for position, admission in enumerate(admissions):
-            run = self._runs[workflow_key(admission.key)]
-            try:
-                run.pods.start(admission.key, admission.gpus)
-            except LaunchError as error:
-                self._postpone(admissions[position:], str(error))
-                return
-            self._launches.succeed()
-
-    def _postpone(self, admissions: Sequence[Admission], reason: str) -> None:
-        """Return pods to the queue: the first, which failed, behind all others."""
-        for admission in admissions[1:]:
-            self._return_to_queue(admission.key)
-        self._services.machine.prefer([admission.key for admission in admissions[1:]])
-        self._return_to_queue(admissions[0].key)
-        seconds = self._launches.fail(reason)
-        # The timer wakes the loop, which then settles again.
-        self._services.loop.after(seconds, lambda: None)
-
-    def _return_to_queue(self, key: str) -> None:
-        self._runs[workflow_key(key)].pods.return_to_queue(key)
-
-    def _explain_waits(self, reason: Callable[[str], str]) -> None:
-        for key in self._services.machine.waiting:
-            run = self._runs[workflow_key(key)]
-            run.pods.explain_wait(key, reason(key))
-        for run in list(self._runs.values()):
-            run.work()
-
     def _commit(self) -> None:
         changed = [run for run in self._runs.values() if run.is_dirty]
         if not changed:
@@ -382,6 +342,7 @@ class ActiveRuns:
             return
         for run in self._runs.values():
             run.pods.sample()
+        self._services.usage.sample()
         reserve.fill(self._services.layout.home)
         if self._keeps_environments:
             self._keeps_environments = not self._services.store.empty_log()

@@ -11,28 +11,30 @@ continue, and the next controller reads their exit statuses from their folders.
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from riseml import __version__, home_folder
-from riseml.engines.local import checkouts, protocol, reserve
+from riseml.engines.local import checkouts, own_jobs, protocol, reserve
 from riseml.engines.local.controller import lost_database
 from riseml.engines.local.controller.active_run import ActiveRun
+from riseml.engines.local.controller.capacity import measure_machine
+from riseml.engines.local.controller.gpu_access import GpuAccess
+from riseml.engines.local.controller.gpu_survey import GpuSurvey, ask_drivers
 from riseml.engines.local.controller.log import logger, start_log
 from riseml.engines.local.controller.loop import EventLoop, FolderRemover, protect
-from riseml.engines.local.controller.machine import MachineQueue, measure_machine
+from riseml.engines.local.controller.machine import MachineQueue
 from riseml.engines.local.controller.mutexes import Mutexes
 from riseml.engines.local.controller.ports import Ports
 from riseml.engines.local.controller.runs import ActiveRuns
-from riseml.engines.local.controller.services import Services
+from riseml.engines.local.controller.services import Services, workflow_key
 from riseml.engines.local.controller.submit import Submitter
 from riseml.engines.local.home import HomeLayout, data_folder
 from riseml.engines.local.interpreter.node import COLUMNS
@@ -104,7 +106,7 @@ class Server:
         logger.info("controller %d exits", os.getpid())
 
     def _settle(self) -> None:
-        if not self._runs.settle():
+        if not self._runs.settle(is_awaited=bool(self._replies)):
             return
         for channel, reply in self._replies:
             _send(channel, reply)
@@ -228,12 +230,20 @@ def _open_services(
     layout = checkouts.prepare(layout)
     launcher = Launcher(home, lock, [*protocol.CONTROLLER, str(home)])
     loop = EventLoop()
+    identity = own_jobs.identity(home)
+    capacity = measure_machine(os.environ)
+    survey = GpuSurvey(ask_drivers(identity), loop)
+
+    def environment(key: str) -> Mapping[str, str]:
+        return runs[workflow_key(key)].pods.inherited.environment
+
+    access = GpuAccess(capacity.gpus, environment, identity, survey)
     return Services(
-        identity=_identity(home),
+        identity=identity,
         layout=layout,
         store=store,
         launcher=launcher,
-        machine=MachineQueue(measure_machine(os.environ)),
+        machine=MachineQueue(capacity, access),
         ports=Ports(),
         mutexes=Mutexes(),
         loop=loop,
@@ -242,13 +252,6 @@ def _open_services(
         attributes=attributes.current(),
         starter=starter,
     )
-
-
-def _identity(home: Path) -> str:
-    """Return what distinguishes this home's processes from others of the machine."""
-    status = home.stat()
-    text = f"{status.st_dev} {status.st_ino} {home.resolve()}"
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _can_mount(home: Path) -> bool:

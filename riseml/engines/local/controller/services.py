@@ -6,15 +6,18 @@ Runs meet only here, and only by the keys of their pods.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from riseml.dataclass import dataclass, field
 from riseml.engines.local import reserve, secrets
+from riseml.engines.local.containers.preparer import ContainerPreparer, program_of
+from riseml.engines.local.controller.job_limits import JobLimits
 from riseml.engines.local.controller.loop import EventLoop, FolderRemover
 from riseml.engines.local.controller.machine import MachineQueue
 from riseml.engines.local.controller.mutexes import Mutexes
 from riseml.engines.local.controller.ports import Ports
+from riseml.engines.local.controller.usage_records import UsageRecords
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.interpreter import events
 from riseml.engines.local.jobs.attributes import Attributes, difference
@@ -22,6 +25,7 @@ from riseml.engines.local.jobs.launcher import Launcher
 from riseml.engines.local.jobs.pod_to_process import PodPreparer
 from riseml.engines.local.serialize import Inherited
 from riseml.engines.local.store import Store
+from riseml.settings import PROCESS
 
 
 class EventReceiver(Protocol):
@@ -51,21 +55,37 @@ class Services:
     runs: Mapping[int, EventReceiver]
     attributes: Attributes
     starter: Attributes
+    limits: JobLimits = field(default_factory=JobLimits)
+    usage: UsageRecords = field(default_factory=UsageRecords)
 
     def pod_key(self, key: int, node: str) -> str:
         """Return the key that every process of a pod of a Workflow has in its environment."""
         return f"{self.identity}:{key}:{node}"
 
-    def preparer(self, key: int, folder: Path, inherited: Inherited) -> PodPreparer:
+    def preparer(
+        self, key: int, folder: Path, inherited: Inherited, runner: str = PROCESS
+    ) -> PodPreparer:
         """Return the converter for the pods of a run; `folder` keeps its own logs."""
         wanted = inherited.attributes or self.starter
+        attributes = difference(wanted, self.attributes)
+        if runner != PROCESS:
+            program = program_of(runner, inherited.environment)
+            return ContainerPreparer(
+                self.layout,
+                key,
+                folder,
+                inherited,
+                self.secrets,
+                attributes=attributes,
+                program=program,
+            )
         return PodPreparer(
             self.layout,
             key,
             folder,
             inherited,
             self.secrets,
-            attributes=difference(wanted, self.attributes),
+            attributes=attributes,
         )
 
     def release_mutexes(self, key: str) -> None:

@@ -19,7 +19,7 @@ class SessionRecords:
 
     def write(self, pod: Pod) -> None:
         """Write the record of a pod's experiment into its output, unless it has no parameters."""
-        parameters = self._parameters.get(pod.experiment)
+        parameters = _parameters(self._items.get(pod.experiment, {}))
         if not parameters:
             return
         # Logs are in <output>/.riseml/logs.
@@ -31,17 +31,24 @@ class SessionRecords:
             record.write(data)
 
     @cached_property
-    def _parameters(self) -> dict[str, dict[str, str]]:
-        """The users' parameters of each experiment, by its number."""
-        parameters = {}
+    def _items(self) -> dict[str, Mapping[str, Any]]:
+        """The items of the document by the numbers of their experiments.
+
+        They are not copied: a set may have thousands.
+        """
+        items = {}
         for item in _items(self._document):
-            values = {
-                name: str(value)
-                for name, value in item.items()
-                if not name.startswith(labels.OWN)
-            }
-            parameters[item.get(labels.SUB_PARAMETER, "")] = values
-        return parameters
+            items[item.get(labels.SUB_PARAMETER, "")] = item
+        return items
+
+
+def _parameters(item: Mapping[str, Any]) -> dict[str, str]:
+    """Return the user's parameters of an experiment."""
+    parameters = {}
+    for name, value in item.items():
+        if not name.startswith(labels.OWN):
+            parameters[name] = str(value)
+    return parameters
 
 
 def _items(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -10,8 +10,8 @@ the transaction of the caller.
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
+from riseml.dataclass import replace
 from riseml.engines.local.controller import recorded_status
 from riseml.engines.local.serialize import experiment_from_data, experiment_to_json
 from riseml.engines.local.store import Store

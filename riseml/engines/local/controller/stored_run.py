@@ -5,6 +5,7 @@ restored from its rows alone.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 from riseml import labels
@@ -28,14 +29,21 @@ def stored_document(store: Queries, row: sqlite3.Row) -> dict[str, Any]:
     return document
 
 
-def replay(store: Queries, number: int, document: dict[str, Any]) -> WorkflowRun:
+def replay(
+    store: Queries,
+    number: int,
+    document: dict[str, Any],
+    node_ids: Sequence[str] | None = None,
+) -> WorkflowRun:
     """Return the run of a document, as far as its recorded nodes have come.
+
+    With `node_ids`, it has only these nodes: enough for their status, but it cannot go on.
 
     Raises:
         DamagedError: a node cannot be read.
     """
     try:
-        nodes = list(map(Node.from_row, store.nodes(number)))
+        nodes = list(map(Node.from_row, store.nodes(number, node_ids)))
     except (ValueError, TypeError) as error:
         raise store.damaged(number, f"a node ({error})") from error
     return WorkflowRun.restore(document, document["metadata"]["uid"], nodes)

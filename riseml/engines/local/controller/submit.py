@@ -5,27 +5,40 @@ transaction that records the run, so numbers are consecutive however many comman
 submit at once.
 """
 
+import os
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from riseml import labels, marks
 from riseml.engines import Growth
 from riseml.engines.local import shard_keys
-from riseml.engines.local.controller import environments, growth, networks, numbers
+from riseml.engines.local.controller import (
+    environments,
+    growth,
+    job_limits,
+    networks,
+    numbers,
+)
 from riseml.engines.local.controller.active_run import ActiveRun
+from riseml.engines.local.controller.capacity import Capacity, measure_machine
 from riseml.engines.local.controller.log import logger
-from riseml.engines.local.controller.machine import Capacity, total
 from riseml.engines.local.controller.run_record import RunRecord
 from riseml.engines.local.controller.runs import ActiveRuns
 from riseml.engines.local.controller.services import Services
 from riseml.engines.local.interpreter import validate
 from riseml.engines.local.interpreter.normalize import without_nulls
 from riseml.engines.local.interpreter.run import WorkflowRun
-from riseml.engines.local.jobs.pod_to_process import resources
-from riseml.engines.local.serialize import Inherited, plan_from_data, timestamp
+from riseml.engines.local.jobs.pod_resources import resources
+from riseml.engines.local.jobs.pod_to_process import PodPreparer
+from riseml.engines.local.serialize import (
+    Inherited,
+    build_from_data,
+    plan_from_data,
+    timestamp,
+)
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 from riseml.plan import (
     Build,
@@ -36,10 +49,17 @@ from riseml.plan import (
     Shard,
     Target,
 )
+from riseml.settings import PROCESS
 
+_PROCESSES: Mapping[str, Any] = {"name": PROCESS, "is_explained": False}
 _MOUNT_POINT = re.compile(r"(?<![\w./-])/(?:code|data|output|resume|riseml)(?![\w.-])")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9-])?")
+
+# On one machine, the annotations of a pod say which share of a GPU it gets. A cluster has
+# no resource of this name, so it would never take such a pod for one without a GPU. The
+# setting `resources.enforce` says whether jobs have limits.
+_TARGET = Target(gpu_fractions={"any": {"riseml.io/gpu-share": "1"}}, limit_mem=False)
 
 
 class Submitter:
@@ -60,12 +80,14 @@ class Submitter:
         token: str,
         into: Mapping[str, int] | None = None,
         marked: Mapping[str, Any] | None = None,
+        runner: Mapping[str, Any] | None = None,
         again: bool = False,
     ) -> dict[str, Any]:
         """Run a plan, as `plan_to_data` writes it; return the fields of `Submitted`.
 
         `token` identifies the submission. With `again`, an earlier controller may have
-        recorded it before it could answer. `into` has the fields of a `Growth`.
+        recorded it before it could answer. `into` has the fields of a `Growth`, `runner`
+        those of `RunRunner.to_data`.
 
         Raises:
             RiseMLError: this machine cannot run the plan; nothing was recorded.
@@ -79,10 +101,8 @@ class Submitter:
             return _submitted(number, recorded["name"], planned, [])
         from_command = Inherited(**inherited)
         self._check_secrets(planned)
-        self._check_mounts(planned)
-        networks.check(planned)
-        build = self._build(planned, revision, from_command)
-        search_build = self._build(planned.for_search, revision, from_command)
+        runner = runner or _PROCESSES
+        build, search_build = self._builds(planned, revision, from_command, runner)
         with self._services.store.transaction():
             if into is None:
                 key, shard = numbers.assign(self._services), None
@@ -100,12 +120,29 @@ class Submitter:
                 excluded=excluded,
                 git=GitState(**git) if git else None,
                 marks=marks.from_data(marked),
+                runner=runner["name"],
             )
             document = _compile(planned, origin)
             run = self._record(key, document, from_command, uid)
-            notes = self._notes(planned)
+            notes = self._notes(planned, runner)
         self._begin(run)
         return _submitted(number, run.run.name, planned, notes)
+
+    def _builds(
+        self,
+        plan: ExperimentSet,
+        revision: str,
+        inherited: Inherited,
+        runner: Mapping[str, Any],
+    ) -> tuple[Build | None, Build | None]:
+        """Return the builds of a plan and of its search, None where nothing is needed."""
+        # The job of a search is always a process.
+        search_build = self._build(plan.for_search, revision, inherited)
+        if runner["name"] != PROCESS:
+            return build_from_data(runner["build"]), search_build
+        self._check_mounts(plan)
+        networks.check(plan)
+        return self._build(plan, revision, inherited), search_build
 
     def _build(
         self, plan: ExperimentSet, revision: str, inherited: Inherited
@@ -161,12 +198,24 @@ class Submitter:
                 "Give the Workflow another name.",
             )
         record = RunRecord(self._services.layout, document, key)
-        preparer = self._services.preparer(key, record.folder, inherited)
-        capacity = self._services.machine.capacity_for(preparer.cpus)
-        _check_capacity(document, capacity)
+        preparer = self._services.preparer(key, record.folder, inherited, record.runner)
+        self._check_capacity(document, preparer)
         run = WorkflowRun(document, document["metadata"]["uid"])
         record.insert(self._services.store, inherited)
         return ActiveRun(self._services, run, record, preparer)
+
+    def _check_capacity(
+        self, document: Mapping[str, Any], preparer: PodPreparer
+    ) -> None:
+        """Refuse a document that can never run here."""
+        machine, environment = self._services.machine, preparer.inherited.environment
+        try:
+            _check_capacity(document, machine.capacity_for(preparer.cpus, environment))
+        except RiseMLError:
+            # The driver of the GPUs may have been repaired meanwhile.
+            if not machine.replace_gpus(measure_machine(os.environ).gpus):
+                raise
+            _check_capacity(document, machine.capacity_for(preparer.cpus, environment))
 
     def _check_secrets(self, plan: ExperimentSet) -> None:
         if not plan.secrets:
@@ -192,16 +241,20 @@ class Submitter:
                         " they work on a cluster, too.",
                     )
 
-    def _notes(self, plan: ExperimentSet) -> list[str]:
+    def _notes(self, plan: ExperimentSet, runner: Mapping[str, Any]) -> list[str]:
         """Return what differs from a cluster, once per image; inside a transaction."""
         notes = []
-        if self._services.store.first(f"told of image {plan.image}"):
+        is_unexplained = runner["name"] == PROCESS and not runner["is_explained"]
+        if is_unexplained and self._services.store.first(f"told of image {plan.image}"):
             notes.append(
                 f"image {plan.image} is used on clusters only: here jobs run in your own environment"
             )
         lacks_gateway = plan.isolate_network and not networks.gateway()
         if lacks_gateway and self._services.store.first("told of isolated networks"):
             notes.append(networks.NOTE)
+        lacks_groups = plan.enforces_resources and job_limits.parents() is None
+        if lacks_groups and self._services.store.first("told of limits"):
+            notes.append(job_limits.NOTE)
         return notes
 
 
@@ -222,7 +275,7 @@ def _compile(plan: ExperimentSet, origin: Origin) -> dict[str, Any]:
     # The compiler loads Hera, so only a first submission pays for it.
     from riseml.compiler import compile_workflow  # noqa: PLC0415
 
-    document = compile_workflow(plan, origin, Target())
+    document = compile_workflow(plan, origin, _TARGET)
     for template in document["spec"]["templates"]:
         # On one machine, resources become free when earlier runs end, whenever that is.
         template.pop("pendingTimeout", None)
@@ -267,22 +320,25 @@ def _check_capacity(document: Mapping[str, Any], capacity: Capacity) -> None:
     }
     for name, template in templates.items():
         if "container" in template:
-            _check_request(name, resources(template), capacity)
+            _check_requests(name, [resources(template)], capacity)
         elif name == "experiment":
             requests = []
             for task in template["dag"]["tasks"]:
                 job = templates[task["template"]]
                 if "container" in job:
                     requests.append(resources(job))
-            subject = f"an experiment of {len(requests)} jobs"
-            _check_request(subject, total(requests), capacity)
+            count = len(requests)
+            subject = "a job" if count == 1 else f"an experiment of {count} jobs"
+            _check_requests(subject, requests, capacity)
 
 
-def _check_request(subject: str, request: Resources, capacity: Capacity) -> None:
-    shortage = capacity.lacks(request)
+def _check_requests(
+    subject: str, requests: Sequence[Resources], capacity: Capacity
+) -> None:
+    shortage = capacity.lacks(*requests)
     if shortage:
         raise RiseMLError(
             f"{subject} can never start here: {shortage}",
-            "Request less under `resources`, or run on a cluster. If this machine has more, set RISEML_CPUS and "
-            "RISEML_MEM before its controller starts.",
+            "Request less under `resources`, or run on a cluster. `riseml doctor` shows what RiseML found here; if this"
+            " machine has more, set RISEML_CPUS, RISEML_MEM or RISEML_GPUS before its controller starts.",
         )

@@ -1,14 +1,12 @@
 """Files that ended jobs left in their working copies: kept at once, or beside the controller if there are many."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from riseml.engines.local.controller import side_processes
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.loop import EventLoop
-from riseml.engines.local.jobs import bare, overlays, processes, workdir
+from riseml.engines.local.jobs import overlays, workdir
 from riseml.engines.local.jobs.pod import Pod
 
 
@@ -41,24 +39,12 @@ class WorkdirKeeper:
     def _keep_beside(
         self, pod: Pod, task: workdir.Workdir, done: Callable[[], None]
     ) -> None:
-        command = (sys.executable, "-I", "-S", str(Path(bare.__file__)), "workdir")
-        process = subprocess.Popen(
-            [*command, *workdir.arguments(task)], stdin=subprocess.DEVNULL
-        )
-        pidfd = processes.pidfd(process.pid)
-
-        def finish() -> None:
-            if pidfd is not None:
-                self._loop.ignore(pidfd)
-                os.close(pidfd)
-            if process.wait() != 0:
+        def finish(status: int) -> None:
+            if status != 0:
                 logger.error("pod %s: its working copy was not kept", pod.node)
             done()
 
-        if pidfd is None:
-            self._loop.poll(lambda: process.poll() is None, finish)
-        else:
-            self._loop.on_readable(pidfd, finish)
+        side_processes.run("workdir", workdir.arguments(task), self._loop, finish)
 
 
 def note(pod: Pod) -> str:

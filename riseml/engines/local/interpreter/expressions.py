@@ -13,6 +13,7 @@ import operator
 import re
 from calendar import timegm
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, ClassVar, Final, NamedTuple
 
 from riseml.engines.local.interpreter.expression_functions import FUNCTIONS
@@ -84,6 +85,8 @@ class Expression(NamedTuple):
         return result
 
 
+# An item that waits for a slot is examined again at each end of another one.
+@lru_cache(maxsize=16)
 def condition(text: str) -> Expression:
     """Parse a `when` whose tags are replaced.
 

@@ -219,10 +219,10 @@ def start_action(graph: Graph, node: Node) -> StartPod:
     """Return the action that starts the pod of a node, with every tag replaced."""
     template = graph.template_of(node)
     lookup = pod_lookup(graph, node)
-    body = fill(fill(template.body, lookup), lookup)
+    body = template.fill(lookup)
     if node.inputs:
         parameters = [{"name": name, "value": value} for name, value in node.inputs]
-        body["inputs"]["parameters"] = parameters
+        body = {**body, "inputs": {**body["inputs"], "parameters": parameters}}
     workflow_lookup = lookup_in(graph.variables)
     volumes = [fill(volume, workflow_lookup) for volume in graph.program.volumes]
     volumes += body.get("volumes", ())

@@ -163,6 +163,14 @@ class WorkflowRun:
         """Return the `.status` of the Workflow."""
         return status.status(self.graph)
 
+    def summary(self) -> dict[str, Any]:
+        """Return the `.status` of the Workflow without its nodes."""
+        return status.summary(self.graph)
+
+    def complete_node_status(self, key: str) -> dict[str, Any]:
+        """Return one entry of `.status.nodes`; all nodes below it affect the cost."""
+        return status.complete_node_status(self.graph, self.graph.nodes[key])
+
     def node_status(self, key: str) -> dict[str, Any]:
         """Return one entry of `.status.nodes`; only its children affect the cost."""
         return status.node_status(self.graph, self.graph.nodes[key])

@@ -33,6 +33,14 @@ _WORKFLOW_PHASES: Final = {SKIPPED: SUCCEEDED, OMITTED: SUCCEEDED}
 
 def status(graph: Graph) -> dict[str, Any]:
     """Return the `.status` of a run; empty before it starts."""
+    data = summary(graph)
+    if data:
+        data["nodes"] = _nodes_status(graph)
+    return data
+
+
+def summary(graph: Graph) -> dict[str, Any]:
+    """Return the `.status` of a run without its nodes; empty before it starts."""
     root = graph.root
     if root is None:
         return {}
@@ -43,7 +51,7 @@ def status(graph: Graph) -> dict[str, Any]:
         "startedAt": format_time(root.started_at),
         "finishedAt": None,
         "progress": _sum_progress(graph.nodes.values()),
-        "nodes": _nodes_status(graph),
+        "nodes": {},
         "conditions": conditions,
     }
     if graph.ended:
@@ -66,16 +74,18 @@ def _shutdown_message(graph: Graph, root: Node) -> str:
 
 
 def _nodes_status(graph: Graph) -> dict[str, Any]:
-    nodes = {}
-    for key, node in graph.nodes.items():
-        data = node_status(graph, node)
-        if node.type != POD:
-            data["progress"] = _sum_progress(_descendants(graph, key))
-        if node.type == DAG and node.phase in COMPLETED:
-            outbound = dict.fromkeys(edges.outbound(graph, node))
-            data["outboundNodes"] = list(outbound)
-        nodes[key] = data
-    return nodes
+    return {key: complete_node_status(graph, node) for key, node in graph.nodes.items()}
+
+
+def complete_node_status(graph: Graph, node: Node) -> dict[str, Any]:
+    """Return a node as `.status.nodes` contains it; all nodes below it affect the cost."""
+    data = node_status(graph, node)
+    if node.type != POD:
+        data["progress"] = _sum_progress(_descendants(graph, node.id))
+    if node.type == DAG and node.phase in COMPLETED:
+        outbound = dict.fromkeys(edges.outbound(graph, node))
+        data["outboundNodes"] = list(outbound)
+    return data
 
 
 def node_status(graph: Graph, node: Node) -> dict[str, Any]:

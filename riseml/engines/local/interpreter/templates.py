@@ -12,6 +12,7 @@ from math import inf
 from typing import Any, Final, NamedTuple
 
 from riseml.engines.local.interpreter.expressions import Expression, dependency
+from riseml.engines.local.interpreter.tags import Filler, filler
 
 DAG_KIND: Final = "dag"
 POD_KIND: Final = "container"
@@ -111,6 +112,7 @@ class Template(NamedTuple):
 
     Attributes:
         body: The JSON data of the template.
+        fill: Returns the `body` of a pod with all tags replaced; both share parts.
         inputs: The defaults of the inputs, by name.
         mutexes: Namespace (empty for the Workflow's own) and name of each mutex.
     """
@@ -118,6 +120,7 @@ class Template(NamedTuple):
     name: str
     kind: str
     body: Mapping[str, Any]
+    fill: Filler
     inputs: Mapping[str, str | None]
     outputs: tuple[Output, ...]
     dag: Dag | None = None
@@ -205,6 +208,7 @@ def _template(body: Mapping[str, Any]) -> Template:
         name=body["name"],
         kind=kind,
         body=body,
+        fill=_pod_filler(kind, body),
         inputs={parameter["name"]: _default(parameter) for parameter in inputs},
         outputs=tuple(map(_output, outputs)),
         dag=read_dag(body["dag"]) if kind == DAG_KIND else None,
@@ -218,6 +222,12 @@ def _template(body: Mapping[str, Any]) -> Template:
         pending_timeout=_limit(body.get("pendingTimeout")),
         mutexes=tuple((mutex.get("namespace", ""), mutex["name"]) for mutex in mutexes),
     )
+
+
+def _pod_filler(kind: str, body: Mapping[str, Any]) -> Filler:
+    # Only pods are filled as a whole, and a DAG may have very many items.
+    fill_body = filler(body) if kind == POD_KIND else None
+    return fill_body or (lambda _: body)
 
 
 def _default(parameter: Mapping[str, Any]) -> str | None:

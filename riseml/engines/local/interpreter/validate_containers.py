@@ -34,7 +34,8 @@ def container_faults(path: str, template: Data, spec: Data) -> Iterator[str]:
         yield from _volume_faults(mount_path, mount, by_name, template)
     folders = list(map(itemgetter("mountPath"), mounts))
     # An environment that a build makes, or has made, stands for an image with the code.
-    is_built = template["container"].get("image", "").startswith(labels.ENVIRONMENT)
+    image = template["container"].get("image", "")
+    is_built = image.startswith((labels.ENVIRONMENT, labels.IMAGE_ID))
     if is_built or any(map(is_build, spec["templates"])):
         folders.append(_CODE)
     for container in containers:

@@ -95,7 +95,11 @@ _VOLUME: Final = Fields(
     required=("name",),
 )
 _REQUESTS: Final = Keys(QUANTITY, "cpu|memory|.*/gpu", "has no such resource")
-_LIMITS: Final = Keys(QUANTITY, ".*/gpu", "limits GPUs only")
+# Clusters have names of their own for shares of a GPU, which annotations describe. What
+# they limit beside GPUs is what a job requests, which a setting enforces on one machine.
+_LIMITS: Final = Keys(
+    QUANTITY, "cpu|memory|.*/gpu.*|.*/mig-.*", "limits cpu, memory and GPUs only"
+)
 _CONTAINER_RULES: Final[Mapping[str, Rule]] = {
     "name": TEXT,
     "image": TEXT,

@@ -30,6 +30,7 @@ from riseml.engines.local.jobs import (
     mount_calls,
     mounts,
     network,
+    pid_file,
     processes,
 )
 
@@ -102,7 +103,7 @@ def main() -> None:
     os.close(replies)
     os.close(lock)
     is_recent = time.monotonic() - server.last_end < _RECENT_SECONDS
-    _guard(settings, missed=is_recent and not in_order)
+    _guard(settings, server.usage, missed=is_recent and not in_order)
 
 
 class Server:
@@ -117,6 +118,7 @@ class Server:
         self._templates = mounts.Templates()
         self._pid = os.getpid()
         self._numbers: dict[int, int] = {}
+        self.usage = pid_file.UsageRecords()
         self._newest = 0
         self.last_end = -_RECENT_SECONDS
 
@@ -139,9 +141,10 @@ class Server:
         """
         try:
             while True:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, used = os.wait4(-1, os.WNOHANG)
                 if not pid:
                     return
+                self.usage.record(pid, used)
                 # A job may end before `_start` has recorded its pid.
                 number = self._numbers.pop(pid, self._newest)
                 self.last_end = time.monotonic()
@@ -175,6 +178,7 @@ class Server:
             if not pid:
                 self._become(request, files, template)
             self._numbers[pid] = number
+            self.usage.expect(pid, directory)
         except OSError as error:
             self._reply(_refusal(number, error))
         for file in files:
@@ -235,7 +239,7 @@ class Server:
             return
 
 
-def _guard(settings: Settings, *, missed: bool) -> None:
+def _guard(settings: Settings, usage: pid_file.UsageRecords, *, missed: bool) -> None:
     """Wait for the jobs to end, and start a controller after an end if none runs.
 
     `missed` is whether a job has just ended and the controller may not know it.
@@ -245,9 +249,10 @@ def _guard(settings: Settings, *, missed: bool) -> None:
             _restart(settings)
         missed = True
         try:
-            os.wait()
+            pid, _, used = os.wait3(0)
         except ChildProcessError:
             return
+        usage.record(pid, used)
 
 
 def _restart(settings: Settings) -> None:

@@ -1,6 +1,6 @@
 """Launcher of jobs that outlive the terminal, the command and the controller.
 
-    Launcher.start(ProcessSpec) ──▶ forkserver ──▶ supervisor (sh) ──▶ init steps, sidecars, main command
+    Launcher.begin(ProcessSpec) ──▶ forkserver ──▶ supervisor (sh) ──▶ init steps, sidecars, main command
                                                   └── <directory>/pid, exit ──▶ read_pid, read_exit
 
 A later controller finds everything about a job in the job's directory.
@@ -17,14 +17,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from riseml.engines.local.jobs import forkserver, processes, supervise
+from riseml.engines.local.jobs import (
+    forkserver,
+    launch_text,
+    pid_file,
+    processes,
+    supervise,
+)
 from riseml.errors import RiseMLError
 
 GRACE = 30.0
 """Seconds between TERM and KILL: the default of Kubernetes."""
 MAIN = -1
 """Number of the main command among the steps of a job."""
-_NO_LOG = os.fsdecode(forkserver.NEVER)
+JOINED = "joined"
+"""File in a job's folder that exists once a process from outside has joined the job."""
 _BEGUN = b"begun"
 _REPLY_SECONDS = 1.0
 # A job is started once more if the forkserver was killed before.
@@ -67,7 +74,8 @@ class ProcessSpec:
     `network` is the file of the job's network, and `gateway` the program that connects it
     to others; both are empty in the machine's network. `secrets` are values that the logs
     must not show. `attributes` are those in which the job's processes differ from the
-    launcher.
+    launcher. Its steps enter the control `groups`, which are folders. Each of its
+    processes may allocate `data_limit` bytes; 0 means no limit.
     """
 
     key: str
@@ -82,6 +90,8 @@ class ProcessSpec:
     gateway: str = ""
     secrets: tuple[str, ...] = ()
     attributes: Mapping[str, list[int]] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
+    data_limit: int = 0
 
 
 class Exit(NamedTuple):
@@ -116,37 +126,47 @@ class Launcher:
         self._lock = lock
         self._restart = tuple(restart)
         self._count = 0
-        self._received = b""
+        self._received = self._request = b""
+        self._directory = home
         self._requests = self._replies = -1
         self._spawn()
 
-    def start(self, job: ProcessSpec) -> int:
-        """Start a job and return its supervisor's pid, which is in its pid file by then.
+    def begin(self, job: ProcessSpec) -> None:
+        """Ask for the start of a job; `finish` has to follow before the next one."""
+        self._count += 1
+        self._directory = Path(job.directory)
+        self._request = marshal.dumps(
+            (
+                self._count,
+                job.key,
+                os.fsencode(job.directory),
+                *launch_text.request(job),
+                (os.fsencode(job.network), os.fsencode(job.gateway)),
+                tuple(map(os.fsencode, job.secrets)),
+                dict(job.attributes),
+            )
+        )
+        self._send()
+
+    def finish(self) -> int:
+        """Wait until the job has started that `begin` asked for.
+
+        The result is its supervisor's pid, which is in its pid file by then.
 
         Raises:
             LaunchError: the machine cannot start it now. Its directory may contain a pid
                 file, and needs to be replaced before another attempt.
             RiseMLError: the job could not be started, and no process of it runs.
         """
-        self._count += 1
-        request = marshal.dumps(
-            (
-                self._count,
-                job.key,
-                os.fsencode(job.directory),
-                *_request(job),
-                (os.fsencode(job.network), os.fsencode(job.gateway)),
-                tuple(map(os.fsencode, job.secrets)),
-                dict(job.attributes),
-            )
-        )
-        for _ in range(_ATTEMPTS):
-            reply = self._send(request)
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                self._send()
+            reply = self._reply()
             if reply:
                 return _pid_of(reply)
             # The forkserver was killed. Its unfinished forks are over as well, because
             # they hold the pipe of replies.
-            record = read_pid(Path(job.directory))
+            record = read_pid(self._directory)
             if record is not None:
                 return _running(*record)
             self._respawn()
@@ -165,15 +185,16 @@ class Launcher:
         os.close(self._replies)
         self._requests = self._replies = -1
 
-    def _send(self, request: bytes) -> bytes:
-        """Return the reply to a request, empty if the forkserver is gone."""
-        if self._requests < 0:
-            return b""
-        view = memoryview(request)
-        try:
-            while view:
+    def _send(self) -> None:
+        """Send the request; if the forkserver is gone, there is no reply."""
+        view = memoryview(self._request)
+        with suppress(BrokenPipeError):
+            while view and self._requests >= 0:
                 view = view[os.write(self._requests, view) :]
-        except BrokenPipeError:
+
+    def _reply(self) -> bytes:
+        """Return the reply to the request, empty if the forkserver is gone."""
+        if self._requests < 0:
             return b""
         prefix = b"%d " % self._count
         # Other lines are late reports of earlier jobs that were killed.
@@ -216,7 +237,7 @@ class Launcher:
         try:
             self.pid = os.posix_spawn(
                 sys.executable,
-                [*_bare(), "forkserver", str(self._lock), str(self._home)],
+                [*bare(), "forkserver", str(self._lock), str(self._home)],
                 os.environ,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, requests_end, 0),
@@ -235,9 +256,9 @@ class Launcher:
         environment[processes.KEY] = ""
         restart = supervise.command(self._restart, environment, str(self._home))
         log = str(self._home / os.fsdecode(forkserver.LOG))
-        python, *options, bare = _bare()
+        python, *options, file = bare()
         prologue = supervise.prologue(
-            python=python, options=" ".join(options), bare=bare
+            python=python, options=" ".join(options), bare=file
         )
         return (
             os.fsencode(self._home),
@@ -298,7 +319,8 @@ def read_exit(directory: Path) -> Exit | None:
         int(step),
         ended,
         deadline=(directory / "deadline").exists(),
-        swept=bool(alone) or (directory / "swept").exists(),
+        swept=not (directory / JOINED).exists()
+        and (bool(alone) or (directory / "swept").exists()),
     )
 
 
@@ -321,57 +343,11 @@ def read_started(directory: Path) -> float | None:
 
 
 def _record(directory: Path) -> tuple[list[bytes], float]:
-    """Return the complete lines of a job's pid file, and when it was last written."""
-    try:
-        with open(directory / "pid", "rb") as file:  # noqa: PTH123
-            return file.read().split(b"\n")[:-1], os.fstat(file.fileno()).st_mtime
-    except OSError:
-        return [], 0.0
+    """Return the lines of a job's pid file, and when it was last written."""
+    return pid_file.read(str(directory))
 
 
-def _request(
-    job: ProcessSpec,
-) -> tuple[
-    bytes,
-    tuple[bytes, ...],
-    tuple[tuple[bytes, bytes, bool], ...],
-    dict[bytes, tuple[bytes, ...]],
-]:
-    """Return a job's steps as shell text, paths of its logs, mounts, and overlays."""
-    logs: dict[str, int] = {}
-    for step in (job.main, *job.init, *job.sidecars):
-        logs.setdefault(step.log or _NO_LOG, len(logs))
-    supervise.check_logs(len(logs))
-    text = [supervise.assign(grace=supervise.seconds(job.grace))]
-    for index, step in enumerate(job.init):
-        command, log = _command(step, job.key, logs, b"")
-        text.append(supervise.init(index, command, log, len(logs)))
-    # As in Argo, the executor runs these, and the container runtime the init steps.
-    sidecars = [_command(step, job.key, logs, b"locate") for step in job.sidecars]
-    main, _ = _command(job.main, job.key, logs, b"locate")
-    mark = bool(job.init)
-    text.append(supervise.main(main, len(logs), sidecars, job.deadline, mark=mark))
-    mounts = []
-    overlays = {}
-    for mount in job.mounts:
-        source, target = os.fsencode(mount.source), os.fsencode(mount.target)
-        mounts.append((source, target, mount.read_only))
-        if mount.layers:
-            overlays[target] = tuple(map(os.fsencode, mount.layers))
-    paths = tuple(map(os.fsencode, logs))
-    return b"".join(text), paths, tuple(mounts), overlays
-
-
-def _command(
-    step: Step, key: str, logs: Mapping[str, int], before: bytes
-) -> tuple[bytes, int]:
-    """Return a step as shell text, and the number of its log."""
-    env = {**step.env, processes.KEY: key}
-    text = supervise.command(step.argv, env, step.cwd, before=before)
-    return text, logs[step.log or _NO_LOG]
-
-
-def _bare() -> tuple[str, ...]:
+def bare() -> tuple[str, ...]:
     """Return the command that runs a module of this package in a small process."""
     file = str(Path(__file__).with_name("bare.py"))
     if processes.LINUX:

@@ -28,13 +28,27 @@ def start(log: int, secrets: tuple[bytes, ...], directory: bytes) -> tuple[int, 
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
     lock = os.open(directory + _SUFFIX, flags, 0o600)
     fcntl.flock(lock, fcntl.LOCK_SH)
-    source, target = os.pipe()
+    source, target = _pipe(directory)
     pid = os.fork()
     if not pid:
         _become(source, log, lock, secrets)
     for descriptor in (source, log, lock):
         os.close(descriptor)
     return pid, target
+
+
+def _pipe(directory: bytes) -> tuple[int, int]:
+    """Return both ends of a pipe; a container finds it in the folder that it has."""
+    folder = os.path.join(directory, b"container")
+    if not os.path.isdir(folder):
+        return os.pipe()
+    path = os.path.join(folder, b"log")
+    if not os.path.exists(path):
+        os.mkfifo(path, 0o600)
+    source = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    target = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    os.set_blocking(source, True)
+    return source, target
 
 
 def is_running(directory: str) -> bool:

@@ -11,6 +11,7 @@ from riseml.engines.local.interpreter import events
 from riseml.engines.local.jobs.pod_to_process import PreparedPod
 from riseml.engines.local.jobs.workdir import Workdir
 from riseml.engines.local.jobs.working_copy import set_aside
+from riseml.gpus import Gpu
 
 # The API server of a cluster refuses objects that are longer than about this.
 _OUTPUT_LIMIT_BYTES = 1 << 20
@@ -52,6 +53,12 @@ class Pod:
     is_forced: bool = False
     returns: int = 0
 
+    def set_prepared(self, prepared: PreparedPod) -> None:
+        """Set what the preparation of the processes has determined."""
+        self.outputs, self.log = prepared.outputs, prepared.log
+        self.engine_steps = prepared.engine_steps
+        self.workdir = prepared.workdir
+
     def mark_forced(self) -> None:
         """Record that the pod gets no time to exit, also for a later controller."""
         self.is_forced = True
@@ -72,7 +79,7 @@ def container_names(template: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
     return init_names, template["container"].get("name") or "main"
 
 
-def make_folders(pod: PreparedPod, gpus: tuple[str, ...], attempt: int) -> None:
+def make_folders(pod: PreparedPod, gpus: tuple[Gpu, ...], attempt: int) -> None:
     """Make the folders of a pod, and record its GPUs there for a later controller."""
     directory = Path(pod.spec.directory)
     if directory.exists():
@@ -87,14 +94,17 @@ def make_folders(pod: PreparedPod, gpus: tuple[str, ...], attempt: int) -> None:
         Path(pod.workdir.work).mkdir()
     for file, content in pod.files:
         file.parent.mkdir(exist_ok=True)
-        file.write_text(content, encoding="utf-8")
+        # A kill leaves the earlier file or the new one, never a part: pods share some.
+        draft = file.with_name(f"{file.name}.new")
+        draft.write_text(content, encoding="utf-8")
+        draft.replace(file)
     if gpus:
         gpu_file = directory / "gpus"
-        gpu_file.write_text(",".join(gpus), encoding="utf-8")
+        gpu_file.write_text(",".join(gpu.id for gpu in gpus), encoding="utf-8")
 
 
 def gpus_of(directory: Path) -> tuple[str, ...]:
-    """Return the GPUs that the pod of a folder was given."""
+    """Return the ids of the GPUs that the pod of a folder was given."""
     try:
         text = (directory / "gpus").read_text(encoding="utf-8")
     except OSError:

@@ -10,12 +10,11 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from riseml import labels
+from riseml.dataclass import dataclass, replace
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.interpreter.events import StartPod
 from riseml.engines.local.jobs import bare
@@ -24,6 +23,7 @@ from riseml.engines.local.jobs.build_folders import (
     environment_of,
     without_packages,
 )
+from riseml.engines.local.jobs.gpu_share import GpuShare, gpu_share
 from riseml.engines.local.jobs.launcher import GRACE, Mount, ProcessSpec, Step
 from riseml.engines.local.jobs.pod_mounts import (
     folders_of,
@@ -33,12 +33,13 @@ from riseml.engines.local.jobs.pod_mounts import (
     translate,
     volume_folders,
 )
+from riseml.engines.local.jobs.pod_resources import resources
 from riseml.engines.local.jobs.workdir import Workdir
 from riseml.engines.local.jobs.working_copy import CODE, working_copy
 from riseml.engines.local.serialize import Inherited
 from riseml.errors import InvalidInputError, RiseMLError
-from riseml.plan import Resources
-from riseml.quantities import bytes_of, cores_of
+from riseml.gpus import Gpu
+from riseml.gpus import job_variables as gpu_variables
 
 MOUNTED = (CODE, "/data", "/output", "/resume", "/riseml", "/rungs", "/store")
 """Paths at which a job with mounts sees other files than the machine has there."""
@@ -66,29 +67,15 @@ class PreparedPod:
     files: tuple[tuple[Path, str], ...] = ()
 
 
-def resources(template: Mapping[str, Any]) -> Resources:
-    """Return the resources that the main container of a template requests.
-
-    TensorBoard requests none, since it must not delay experiments on this machine.
-    """
-    if _label(template, labels.TYPE) == "tensorboard":
-        return Resources(Decimal(0), 0)
-    declared = template["container"].get("resources", {})
-    requests = declared.get("requests", {})
-    gpus = 0
-    for name, value in declared.get("limits", {}).items():
-        if name.endswith("/gpu"):
-            gpus += int(value)
-    return Resources(
-        cpus=cores_of(requests.get("cpu", "0")),
-        mem=bytes_of(requests.get("memory", "0")),
-        gpus=gpus,
-    )
-
-
 def experiment_number(template: Mapping[str, Any]) -> str:
     """Return the number in a pod's experiment label; empty for a run's own jobs."""
     return _label(template, labels.EXPERIMENT)
+
+
+def annotation(template: Mapping[str, Any], name: str) -> str:
+    """Return an annotation of a pod, empty if it has none of this name."""
+    value: str = template.get("metadata", {}).get("annotations", {}).get(name, "")
+    return value
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
@@ -158,8 +145,13 @@ class PodPreparer:
         """The CPUs that the run may use; empty if it may use all."""
         return frozenset(self._attributes.get("cpus", ()))
 
+    def is_contained(self, template: Mapping[str, Any]) -> bool:
+        """Return whether the main command of a pod runs in a container."""
+        del template
+        return False
+
     def prepare(
-        self, pod: StartPod, key: str, gpus: Sequence[str], *, begun: bool = False
+        self, pod: StartPod, key: str, gpus: Sequence[Gpu], *, begun: bool = False
     ) -> PreparedPod:
         """Return the processes that `pod` stands for, without touching a file.
 
@@ -172,10 +164,11 @@ class PodPreparer:
         directory = self._layout.job(self._number, pod.node)
         mounts = self._mounts(pod, directory)
         log = self._log(pod, mounts)
-        is_isolated = _annotation(template, labels.ISOLATED) == "true"
+        is_isolated = annotation(template, labels.ISOLATED) == "true"
         steps = self._step_maker(
             key, gpus, directory, mounts, begun=begun, is_isolated=is_isolated
         )
+        steps = replace(steps, share=gpu_share(resources(template), gpus))
         container = template["container"]
         init_containers = template.get("initContainers", ())
         environment = self._layout.environment(container.get("image", ""))
@@ -234,7 +227,7 @@ class PodPreparer:
     def _step_maker(
         self,
         key: str,
-        gpus: Sequence[str],
+        gpus: Sequence[Gpu],
         directory: Path,
         mounts: Sequence[Mount],
         *,
@@ -245,7 +238,7 @@ class PodPreparer:
             "RISEML_JOB_KEY": key,
             "RISEML_LOGGED": "1",
             "ARGO_PROGRESS_FILE": str(directory / "progress"),
-            "CUDA_VISIBLE_DEVICES": ",".join(gpus),
+            **gpu_variables(gpus),
         }
         user_environment = self._user_environment
         if is_isolated:
@@ -278,7 +271,7 @@ class _StepMaker:
 
     `secrets` is None where values of secrets do not matter. `job_variables` override
     those of a container. `sources` maps targets of mounts to folders where the machine
-    allows no mounts, else it is empty.
+    allows no mounts, else it is empty. `share` is the part of a GPU that the pod has.
     """
 
     layout: HomeLayout
@@ -287,6 +280,7 @@ class _StepMaker:
     job_variables: Mapping[str, str]
     sources: Mapping[str, str]
     directory: Path
+    share: GpuShare | None = None
 
     def step(self, container: Mapping[str, Any], log: Path) -> Step:
         """Return the process of a container."""
@@ -345,6 +339,8 @@ class _StepMaker:
             env["RISEML_CODE_DIR"] = translate(CODE, self.sources)
             env["PATH"] = f"{venv / 'bin'}:{env.get('PATH', _DEFAULT_PATH)}"
             env.pop("PYTHONHOME", None)
+        if self.share is not None:
+            return {**self.share.variables(env), **env}
         return env
 
     def _variables(self, container: Mapping[str, Any]) -> dict[str, str]:
@@ -379,11 +375,6 @@ def _copy_step(environment: Path, directory: Path, main: Step) -> Step:
 
 def _label(template: Mapping[str, Any], name: str) -> str:
     value: str = template.get("metadata", {}).get("labels", {}).get(name, "")
-    return value
-
-
-def _annotation(template: Mapping[str, Any], name: str) -> str:
-    value: str = template.get("metadata", {}).get("annotations", {}).get(name, "")
     return value
 
 

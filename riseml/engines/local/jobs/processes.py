@@ -38,7 +38,7 @@ def boot_id() -> str:
     """Return a text that differs after each start of the machine."""
     if not LINUX:
         return _boot_session()
-    return _read("/proc/sys/kernel/random/boot_id").decode().strip()
+    return read("/proc/sys/kernel/random/boot_id").decode().strip()
 
 
 def start_time(pid: int) -> int | None:
@@ -223,8 +223,8 @@ def _is_before_exec(pid: int, supervisor: int) -> bool:
     process without a command line is in the middle of exec.
     """
     try:
-        command = _read(f"/proc/{pid}/cmdline")
-        is_copy = command == _read(f"/proc/{supervisor}/cmdline")
+        command = read(f"/proc/{pid}/cmdline")
+        is_copy = command == read(f"/proc/{supervisor}/cmdline")
     except OSError:
         return False
     if not command:
@@ -250,7 +250,7 @@ def _reaps(pid: int, key: str) -> bool:
 
 def _children(pid: int) -> Iterator[int]:
     try:
-        yield from map(int, _read(_children_file(pid)).split())
+        yield from map(int, read(_children_file(pid)).split())
     except OSError:
         return
 
@@ -288,7 +288,7 @@ def _environment(pid: int) -> bytes | None:
     It is None if the environment cannot be read, and empty in the middle of exec.
     """
     try:
-        environment = _read(f"/proc/{pid}/environ")
+        environment = read(f"/proc/{pid}/environ")
     except OSError:
         return None
     return b"\0%s\0" % environment if environment else b""
@@ -308,7 +308,7 @@ def _stat(pid: int) -> list[bytes] | None:
     It is None if the process does not exist or is dead.
     """
     try:
-        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        fields = read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     except OSError:
         return None
     return None if fields[0] in b"ZX" else fields
@@ -319,15 +319,19 @@ def _handles_term(pid: int, mask_name: bytes) -> bool:
     if not LINUX:
         return True
     try:
-        status = _read(f"/proc/{pid}/status")
+        status = read(f"/proc/{pid}/status")
     except OSError:
         return False
     mask = status.partition(b"\n%s:" % mask_name)[2].split(None, 1)
     return bool(mask) and bool(int(mask[0], 16) >> (signal.SIGTERM - 1) & 1)
 
 
-def _read(path: str) -> bytes:
-    """Read a file of /proc; this takes a third of the time that `open` takes."""
+def read(path: str) -> bytes:
+    """Return the content of a file of /proc; this takes a third of the time that `open` takes.
+
+    Raises:
+        OSError: the process has ended, or belongs to another user.
+    """
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         data = block = os.read(file, 1 << 16)

@@ -15,6 +15,7 @@
 
 # $2, the directory, only makes the job recognizable in a list of processes.
 key=$1 launcher=$3
+groups= data_limit=
 begun= over= stopped= gone= sidecars= watchdog=
 children=/proc/$$/task/$$/children
 
@@ -29,6 +30,7 @@ trap : QUIT PIPE ALRM USR1 USR2
 # is lost, so the sender makes the file `stop` first.
 enter() {
   [ ! -e stop ] || exit 143
+  [ -z "$groups$data_limit" ] || limit
   cd -- "$1" 2>/dev/null || {
     printf 'riseml: the working directory %s does not exist or cannot be entered\n' "$1" >&2
     exit 127
@@ -36,6 +38,18 @@ enter() {
   riseml_directory=$OLDPWD
   export PWD
   unset OLDPWD
+}
+
+# limit: lets this process and those that it will start use no more than the job requests. Written to a group, 0 is the
+# process that writes.
+limit() {
+  for group in $groups; do
+    echo 0 > "$group/cgroup.procs" && continue
+    printf 'riseml: cannot enter the control group %s, which limits this job\n' "$group" >&2
+    exit 126
+  done
+  # A limit of the user's own may be lower.
+  [ -z "$data_limit" ] || ulimit -d "$data_limit" 2> /dev/null || true
 }
 
 # locate COMMAND: ends a step whose command cannot be run as Argo does, before the shell would.

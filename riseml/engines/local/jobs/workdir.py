@@ -135,10 +135,25 @@ class _Task:
         # The folders of a gang's jobs have a folder in common.
         for _ in range(1 + self.workdir.title.count("/", 0, -1)):
             try:
-                os.rmdir(folder)
+                self._remove_folder(folder)
             except OSError:
                 return
             folder = os.path.dirname(folder)
+
+    def _remove_folder(self, folder: bytes) -> None:
+        """Remove a folder if it is empty; otherwise raise an error.
+
+        The upper layer of an overlay moves to the folder of the job, which is removed
+        with others. On ext4 that takes 0.1 ms instead of 1 ms, for which all jobs wait.
+        """
+        is_upper_layer = bool(self.workdir.work) and folder == self.kept
+        place = os.path.dirname(os.fsencode(self.workdir.work))
+        # A job may have closed the folder, which then can only be removed.
+        with suppress(OSError):
+            if is_upper_layer and not os.listdir(folder):
+                os.rename(folder, os.path.join(place, b"empty"))
+                return
+        os.rmdir(folder)
 
     def _text(self, left_out: list[_File]) -> str:
         parts = []
@@ -247,13 +262,15 @@ class _CheckoutTask(_Task):
 
 def _equal(changed: bytes, original: bytes, status: os.stat_result) -> bool:
     """Return whether two files are the same in all that a user sees."""
-    own = os.lstat(changed)
-    if (own.st_mode, own.st_size) != (status.st_mode, status.st_size):
+    status_now = os.lstat(changed)
+    if (status_now.st_mode, status_now.st_size) != (status.st_mode, status.st_size):
         return False
-    if stat.S_ISLNK(own.st_mode):
+    if stat.S_ISLNK(status_now.st_mode):
         return os.readlink(changed) == os.readlink(original)
     # The time alone is no proof: a program may set it.
-    return own.st_mtime_ns == status.st_mtime_ns and _same_content(changed, original)
+    return status_now.st_mtime_ns == status.st_mtime_ns and _same_content(
+        changed, original
+    )
 
 
 def _same_content(first: bytes, second: bytes) -> bool:

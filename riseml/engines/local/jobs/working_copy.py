@@ -7,10 +7,10 @@ own checkout  /code = a folder of the job; changed files move to <output>/workdi
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from riseml.dataclass import dataclass
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.jobs.launcher import Mount
 from riseml.engines.local.jobs.pod_mounts import sources_of
@@ -53,8 +53,9 @@ def working_copy(
     output = folders.get(variables.get("OUTPUT_DIR", ""))
     steps = template.get("initContainers", ())
     names = [step["name"] for step in steps]
-    # Other init steps would need the code before the job has it.
-    if output is None or names != [_CHECKOUT]:
+    # Other init steps would need the code before the job has it. A container whose image
+    # has /code copies it there itself.
+    if output is None or names != [_CHECKOUT] or CODE not in folders:
         return None
     (checkout,) = steps
     private = Path(folders[_RISEML])

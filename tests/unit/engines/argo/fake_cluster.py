@@ -1,6 +1,7 @@
 """Cluster in memory: an API server that keeps objects, pods' logs and events of a watch."""
 
 import copy
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any, cast
 
 from riseml import labels
 from riseml.cluster.api import Api
+from riseml.cluster.clock import ClusterClock
 from riseml.cluster.connection import Connection
 from riseml.cluster.store import StorePod
 from riseml.cluster.user_namespace import UserNamespace
@@ -27,7 +29,7 @@ class FakeLog:
     parts: list[bytes]
     error: Exception | None = None
 
-    def stream(self, size: int, *, decode_content: bool) -> Iterator[bytes]:
+    def stream(self, size: int) -> Iterator[bytes]:
         yield from self.parts
         if self.error:
             raise self.error
@@ -42,10 +44,14 @@ class FakeCluster:
     secrets: dict[str, str] = field(default_factory=dict)
     # The connections to a pod's log, in the order in which they are opened.
     logs: dict[str, list[FakeLog | Exception]] = field(default_factory=dict)
+    opened: dict[str, FakeLog] = field(default_factory=dict)
     watched: list[tuple[str, Document]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    # The last entry of the annotation after each kill.
+    killed: list[str] = field(default_factory=list)
     forbidden: str = ""
     cached: list[Document] | None = None
+    clock: ClusterClock = field(default_factory=ClusterClock)
     connection: Connection = field(
         default_factory=lambda: Connection("https://cluster", namespace=NAMESPACE)
     )
@@ -66,6 +72,9 @@ class FakeCluster:
         ]
 
     def find(self, path: str) -> Document:
+        for workflow in self.workflows:
+            if path.endswith(f"/workflows/{workflow['metadata']['name']}"):
+                return workflow
         assert path.endswith("/secrets/riseml-secrets")
         return {"data": self.secrets}
 
@@ -81,10 +90,20 @@ class FakeCluster:
 
     def open(self, path: str, **query: Any) -> FakeLog:
         pod = path.split("/")[-2]
+        if "limitBytes" in query:
+            return self._head(pod, query["limitBytes"])
         log = self.logs[pod].pop(0)
         if isinstance(log, Exception):
             raise log
+        self.opened[pod] = log
         return log
+
+    def _head(self, pod: str, length: int) -> FakeLog:
+        """Return the beginning of the log that was opened last, or is opened next."""
+        log = self.opened.get(pod) or self.logs[pod][0]
+        if isinstance(log, Exception):
+            raise log
+        return FakeLog([b"".join(log.parts)[:length]])
 
     def patch(self, path: str, body: Document) -> None:
         self.calls.append(f"patch {path.rpartition('/')[2]} {body}")
@@ -93,6 +112,7 @@ class FakeCluster:
         name = path.rpartition("/")[2]
         (workflow,) = [w for w in self.workflows if w["metadata"]["name"] == name]
         entry = change(workflow)["metadata"]["annotations"][labels.KILLED]
+        self.killed.append(entry.rpartition(",")[2])
         self.calls.append(f"kill {name} {entry.rpartition('=')[0]}")
 
     def delete(self, path: str, **options: Any) -> None:
@@ -112,6 +132,12 @@ class FakeStore:
             if word in text:
                 return output
         return b""
+
+    def stream(self, text: str, *arguments: str) -> Iterator[bytes]:
+        yield self.script(text, *arguments)
+
+    def close(self) -> None:
+        """Do nothing: no connection is open."""
 
 
 def reader(cluster: FakeCluster, store: FakeStore | None = None) -> RunReader:
@@ -137,10 +163,18 @@ def pod(sub: int, *, state: str = "running", name: str = "") -> Document:
             "name": name or f"pod-{sub}",
             "labels": tags,
             "creationTimestamp": "2026-01-01T00:00:00Z",
+            "uid": f"uid-{sub}",
+            "annotations": {"workflows.argoproj.io/node-id": node_id(sub)},
         },
         "spec": {},
         "status": {"phase": "Running", "containerStatuses": [container]},
     }
+
+
+def node_id(sub: int) -> str:
+    """Return the id of the node of an experiment's only job in `workflow`."""
+    experiment = f"{sub - 1}:lr:1e-{sub - 1},riseml-sub:{sub}"
+    return f"net-14.set.experiment({experiment}).train"
 
 
 def missing(what: str = "it") -> NotFoundError:
@@ -150,7 +184,17 @@ def missing(what: str = "it") -> NotFoundError:
 
 def _matches(document: Document, selector: str) -> bool:
     tags = document["metadata"]["labels"]
-    for requirement in selector.split(","):
+    # Commas in parentheses separate values.
+    for requirement in re.split(r",(?![^(]*\))", selector):
+        if requirement.startswith("!"):
+            if requirement[1:] in tags:
+                return False
+            continue
+        if " in (" in requirement:
+            name, _, values = requirement.rstrip(")").partition(" in (")
+            if tags.get(name) not in values.split(","):
+                return False
+            continue
         name, _, value = requirement.partition("=")
         if name not in tags or (value and tags[name] != value):
             return False

@@ -1,15 +1,18 @@
 """Code of runs in a user's store: how it is pushed and pruned."""
 
+import io
 import os
+import shutil
 import subprocess
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from riseml.cluster.pod_exec import CommandError
-from riseml.cluster.store import StorePod
+from riseml.cluster.command_error import CommandError
+from riseml.cluster.store import UNPACK, StorePod
 from riseml.engines.argo import code
 from riseml.errors import UnreachableError
 from riseml.project import checkout, snapshot, tidy
@@ -161,6 +164,44 @@ def test_a_store_without_code_can_be_pruned(desk: Desk) -> None:
     code.prune(desk.store, ["1" * 40])
     desk.repositories.rmdir()
     code.prune(desk.store, [])
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_code_reaches_a_volume_whose_files_belong_to_somebody_else(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: bool
+) -> None:
+    monkeypatch.setattr(code, "_remote", remote_of_another_owner)
+    monkeypatch.setattr(code, "_environment", lambda _: dict(os.environ))
+    if interrupted:
+        # `git init` failed here after it had written this file.
+        desk.remote.mkdir()
+        (desk.remote / "HEAD").write_text("ref: refs/heads/master\n", "utf-8")
+    revision = desk.revision("one")
+    code.push(desk.store, desk.home, "mnist", revision)
+    assert desk.restored(revision, tmp_path / "one") == "one"
+    shutil.rmtree(desk.local)
+    assert code.fetch(desk.store, desk.home, "mnist", revision) == desk.local
+    assert git("cat-file", "-e", revision, at=desk.local) == 0
+
+
+def remote_of_another_owner(_: StorePod, target: str, script: str) -> str:
+    """Return the address of a repository on this machine that Git takes for another user's."""
+    environment = ("env", "GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
+    words = (*environment, "sh", "-ec", script, "riseml", target)
+    quoted = [word.replace("%", "%%").replace(" ", "% ") for word in words]
+    return "ext::" + " ".join(quoted)
+
+
+def test_files_are_unpacked_for_the_user_who_unpacks_them(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        file = tarfile.TarInfo("file")
+        file.uid, file.gid, file.mode = os.getuid() + 1, os.getgid() + 1, 0o666
+        tar.addfile(file)
+    command = ["sh", "-c", f"umask 0; {UNPACK}"]
+    subprocess.run(command, input=buffer.getvalue(), cwd=tmp_path, check=True)
+    status = (tmp_path / "file").stat()
+    assert (status.st_uid, status.st_mode & 0o777) == (os.getuid(), 0o666)
 
 
 def test_code_that_does_not_arrive_is_an_error(

@@ -18,7 +18,7 @@ from riseml.engines import Chunk, Growth, LogQuery, Query, Submission
 from riseml.engines.argo import archive, logs, shards, submit
 from riseml.engines.argo.listing import Listing
 from riseml.engines.argo.stop import stop
-from riseml.engines.argo.workflows import names_of
+from riseml.engines.argo.workflows import names_of, run_selector
 from riseml.errors import ChangedMeanwhileError
 from riseml.ids import Id
 from riseml.plan import Experiment
@@ -132,7 +132,10 @@ def test_the_pods_of_a_run_belong_to_all_its_workflows() -> None:
     assert names_of(run) == ["grow-2", "grow-2-s2", "grow-2-s3"]
 
 
-def test_attempts_without_pods_come_from_their_copies() -> None:
+def test_attempts_without_pods_come_from_their_copies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logs, "StoreShell", lambda store: store)
     second = pod(2, state="terminated")
     variables = {"RISEML_ATTEMPT": "0", "RISEML_EARLIER_ATTEMPTS": "1"}
     env = [{"name": name, "value": value} for name, value in variables.items()]
@@ -165,7 +168,7 @@ class Growing:
         return {"metadata": {"resourceVersion": "1"}, "data": {"number": "2"}}
 
     def items(self, path: str, **query: Any) -> list[dict[str, Any]]:
-        assert query["labelSelector"] == f"{labels.NUMBER}=2"
+        assert query["labelSelector"] == run_selector(2)
         return [recorded("grow-2")]
 
     def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -179,6 +182,8 @@ class Growing:
         return self.get(path)
 
     def create(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        annotations = body["metadata"]["annotations"]
+        assert annotations[labels.SUBMITTER] == "ana@example.com"
         if self.exists:
             raise ConflictError("it exists")
         self.calls.append(f"create {body['metadata']['name']}")
@@ -203,6 +208,7 @@ def test_an_added_workflow_has_a_name_that_nobody_else_can_take(
             home=tmp_path,
             user="me",
             known=[],
+            submitter="ana@example.com",
         ).name
 
     if exists:

@@ -2,16 +2,18 @@
 
 import copy
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from riseml import labels
 from riseml.engines import Query
+from riseml.engines.argo import archive
 from riseml.engines.argo.listing import COMPLETED, Listing
-from riseml.errors import NotAllowedError, NotFoundError
+from riseml.errors import NotAllowedError, NotFoundError, UnreachableError
 from riseml.ids import Id
-from riseml.status import SetStatus, State
+from riseml.plan import Marks
+from riseml.status import ExperimentStatus, SetStatus, State
 from riseml.status.data import encode, to_data
 from tests.unit.engines.argo.fake_cluster import (
     FakeCluster,
@@ -93,6 +95,102 @@ def test_experiments_are_included_if_asked_for() -> None:
     cluster = FakeCluster([run(14)])
     (status,) = listing(cluster).runs(Query(experiments=True))
     assert [experiment.id for experiment in status.experiments] == ["14.1"]
+
+
+def archived_run(number: int, **annotations: str) -> dict[str, Any]:
+    """Return the Workflow of an ended run that is archived as it is now."""
+    marks = {archive.ARCHIVED: "yes", archive.GENERATION: "5", **annotations}
+    document = run(number, completed="Succeeded", annotations=marks)
+    document["metadata"]["generation"] = 5
+    return document
+
+
+def record(number: int, **fields: Any) -> SetStatus:
+    """Return an archived run, whose experiment has a result that no document has."""
+    experiment = ExperimentStatus(
+        id=f"{number}.1", sub=1, state=State.FINISHED, result={"loss": "0.5"}
+    )
+    fields = {"state": State.FINISHED, "experiments": (experiment,), **fields}
+    return SetStatus(str(number), user="me", project="net", number=number, **fields)
+
+
+class CountingCluster(FakeCluster):
+    """A cluster that counts the lists of complete documents."""
+
+    lists = 0
+
+    def items(self, path: str, **query: Any) -> list[dict[str, Any]]:
+        self.lists += not query.get("metadata")
+        return super().items(path, **query)
+
+
+def test_experiments_of_archived_runs_come_from_the_archive_in_one_command() -> None:
+    numbers = range(1, 201)
+    cluster = CountingCluster([archived_run(number) for number in numbers])
+    listed = listing(cluster, *map(record, numbers))
+    runs = listed.runs(Query(all=True, experiments=True))
+    assert [run.number for run in runs] == list(reversed(numbers))
+    assert all(run.experiments[0].result == {"loss": "0.5"} for run in runs)
+    assert cluster.lists == 0
+    # The second command looks for runs without a Workflow.
+    assert len(cast(FakeStore, listed._reader.store).scripts) == 2
+
+
+def test_documents_of_many_runs_are_read_in_a_few_requests() -> None:
+    numbers = range(1, 201)
+    documents = [run(number, completed="Succeeded") for number in numbers]
+    cluster = CountingCluster([*documents, run(201)])
+    runs = listing(cluster).runs(Query(all=True, experiments=True))
+    assert [run.number for run in runs] == list(reversed(range(1, 202)))
+    assert [experiment.id for experiment in runs[0].experiments] == ["201.1"]
+    # Four for what has ended, and one for what has not.
+    assert cluster.lists == 5
+
+
+def test_a_copied_folder_in_the_archive_is_not_another_run() -> None:
+    cluster = FakeCluster([archived_run(14)])
+    listed = listing(cluster, record(14), record(13), record(14))
+    runs = listed._from_archive({14: cluster.workflows})
+    assert [run.number for run in runs] == [14]
+
+
+def test_marks_of_an_archived_run_are_those_of_its_workflow() -> None:
+    named = archived_run(14)
+    named["metadata"]["labels"][labels.NAME] = "new"
+    old = record(14, marks=Marks("old"))
+    (listed,) = listing(FakeCluster([named]), old).runs(
+        Query(all=True, experiments=True)
+    )
+    assert listed.marks.name == "new"
+
+
+@pytest.mark.parametrize("case", ["no record", "only its start", "outdated", "away"])
+def test_a_run_that_the_archive_does_not_have_is_read_from_its_document(
+    case: str,
+) -> None:
+    document = archived_run(14)
+    records = [record(14)]
+    if case == "no record":
+        records = []
+    if case == "only its start":
+        records = [record(14, state=State.PENDING)]
+    if case == "outdated":
+        document["metadata"]["annotations"][archive.GENERATION] = "4"
+        del document["status"]["phase"]
+    listed = listing(FakeCluster([document]), *records)
+    if case == "away":
+        cast(Any, listed._reader).store = Away()
+    (status,) = listed.runs(Query(all=True, last=1, experiments=True))
+    # The document says that it is running.
+    assert status.state is not State.FINISHED
+    assert status.experiments[0].result is None
+
+
+class Away(FakeStore):
+    """A store whose pod does not run."""
+
+    def script(self, text: str, *arguments: str, stdin: Any = None) -> bytes:
+        raise UnreachableError("the store has no pod")
 
 
 def test_a_cache_that_lacks_the_newest_run_is_not_used() -> None:

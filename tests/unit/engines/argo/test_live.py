@@ -169,3 +169,17 @@ def test_files_are_listed_without_a_folder_and_with_all_of_them(store: Store) ->
     assert list(listing.results) == ["3"]
     assert listing.progress[""].progress == (1, 4)
     assert listing.progress[""].attempt == 1
+
+
+def test_a_held_job_is_shown_until_it_is_released(store: Store, view: Open) -> None:
+    document = running(0, 0)
+    for template in document["spec"]["templates"]:
+        if "container" in template:
+            template["outputs"] = {"parameters": [{"name": "held"}]}
+    write(store, 2, "held.train", "0 3 1700000000 1700000600\n")
+    opened = view(FakeCluster([document]))
+    first = opened.read()
+    assert [item.reason for item in first.experiments] == ["", "HELD"]
+    assert first.experiments[1].exit_code == 3
+    (store.output / "me/net/14/2/.riseml/held.train").unlink()
+    until(opened, lambda run: not run.experiments[1].reason)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from riseml.engines import Change, Chunk, LogQuery
-from riseml.engines.argo import logs, pod_readers
+from riseml.engines.argo import log_reader, logs
 from riseml.errors import NotFoundError, UnreachableError
 from riseml.ids import Id
 from tests.unit.engines.argo.fake_cluster import (
@@ -31,7 +31,9 @@ RUNNING, FINISHED = {"phase": "Running"}, {"phase": "Succeeded"}
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "_PARTIAL_LINE_SECONDS", 0.01)
     monkeypatch.setattr(logs, "_CHECK_SECONDS", 0.01)
-    monkeypatch.setattr(pod_readers, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(logs, "StoreShell", lambda store: store)
+    monkeypatch.setattr(log_reader, "_COPY_SECONDS", 0.01)
+    monkeypatch.setattr(log_reader, "_RETRY_SECONDS", 0.01)
 
 
 def follow(
@@ -55,6 +57,14 @@ def follow(
 
 def ended(*experiments: dict[str, Any]) -> dict[str, Any]:
     return workflow(*experiments, phase="Succeeded", finishedAt="2026-01-01T00:02:00Z")
+
+
+def write_copy(output: Path, data: bytes) -> Path:
+    """Write the copy of the log of the first experiment's job; return its path."""
+    copy = output / "me/net/14/1/.riseml/logs/train.0.log"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(data)
+    return copy
 
 
 def test_lines_come_before_the_end_of_their_job() -> None:
@@ -93,30 +103,33 @@ def test_a_job_without_a_pod_has_its_copy() -> None:
         "14.1.train (copy): from the copy\n",
         "14.1.train FINISHED",
     ]
-    _, folder, job, start, tail, since, _ = store.scripts[-1]
-    assert (folder, job, start, tail, since) == ("me/net/14/1", "train", "0", "", "")
+    _, folder, job, tail, since, _ = store.scripts[-1]
+    assert (folder, job, tail, since) == ("me/net/14/1", "train", "", "")
 
 
 @pytest.mark.parametrize("breaks", [1, 2, 3])
-def test_what_a_broken_connection_lacks_comes_from_the_copy(breaks: int) -> None:
+def test_what_a_broken_connection_lacks_comes_from_the_copy(
+    breaks: int, tmp_path: Path
+) -> None:
     """However often it broke before, nothing is repeated."""
+    copy = write_copy(tmp_path, b"one\ntwo\n")
     parts = FakeLog([b"one\ntwo\n"], UnreachableError("it broke"))
     cluster = FakeCluster(
         [workflow(RUNNING)],
         [pod(1)],
-        logs={"pod-1": [parts] * breaks + [missing("pod")]},
+        logs={"pod-1": [parts] * breaks + [missing("pod")] * 100},
     )
-    store = FakeStore({COPY: b"three\n"})
+    store = cast(FakeStore, Shell(tmp_path))
     events = logs.follow(reader(cluster, store), LogQuery(Id(number=14)))
     chunks = []
     for event in events:
         if isinstance(event, Chunk):
             chunks.append(event.data)
-            if event.source == "copy":
+            if len(chunks) == 1:
+                copy.write_bytes(b"one\ntwo\nthree\n")
+            else:
                 cluster.watched.append(("MODIFIED", ended(FINISHED)))
     assert chunks == [b"one\ntwo\n", b"three\n"]
-    (start,) = [arguments[3] for arguments in store.scripts if COPY in arguments[0]]
-    assert start == str(len(b"one\ntwo\n"))
 
 
 def test_only_the_last_lines_of_an_ended_job() -> None:
@@ -163,6 +176,26 @@ def test_attempts_are_read_one_after_the_other() -> None:
         logs={"first": [FakeLog([b"one\n"])], "second": [FakeLog([b"two\n"])]},
     )
     assert follow(cluster)[:2] == ["14.1.train: one\n", "14.1.train: two\n"]
+
+
+def test_a_pod_that_comes_back_with_its_name_has_a_log_of_its_own() -> None:
+    """Argo makes a pod again that was deleted with a grace period of 0, in the same attempt."""
+    first, second = pod(1), pod(1, state="terminated")
+    first["metadata"]["uid"], second["metadata"]["uid"] = "a", "b"
+    second["metadata"]["creationTimestamp"] = "2026-01-01T00:01:00Z"
+    cluster = FakeCluster(
+        [workflow(RUNNING)],
+        [first],
+        logs={"pod-1": [FakeLog([b"one\n"]), FakeLog([b"two\n"])]},
+    )
+    written = []
+    for event in logs.follow(reader(cluster, FakeStore()), LogQuery(Id(number=14))):
+        if isinstance(event, Chunk):
+            written.append(event.data)
+            if written == [b"one\n"]:
+                cluster.pods = [second]
+                cluster.watched.append(("MODIFIED", ended(FINISHED)))
+    assert written == [b"one\n", b"two\n"]
 
 
 def test_an_unknown_experiment_is_not_found() -> None:

@@ -59,6 +59,15 @@ def test_other_users_runs_may_be_forbidden() -> None:
         reader(cluster).read(Id("you", 14))
 
 
+def test_the_own_runs_may_be_forbidden_to_somebody_who_is_disabled() -> None:
+    namespace = reader(FakeCluster()).workflows.namespace
+    cluster = FakeCluster([ended()], forbidden=namespace)
+    with pytest.raises(NotAllowedError) as caught:
+        reader(cluster).read(Id(None, 14))
+    # The cluster's own reason, and nothing about the experiments of somebody else.
+    assert "experiments" not in str(caught.value)
+
+
 def test_each_change_is_yielded_until_the_end() -> None:
     running = workflow({"phase": "Running"})
     cluster = FakeCluster(

@@ -2,10 +2,12 @@
 
 import io
 import json
+import socket
 import tarfile
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,12 +15,14 @@ from typing import Any, cast
 
 import pytest
 
+from riseml import labels
+from riseml.cluster import argo_server
 from riseml.cluster.api import Api
 from riseml.cluster.connection import Connection
 from riseml.cluster.store import StorePod
 from riseml.cluster.user_namespace import UserNamespace
 from riseml.engines import Submission
-from riseml.engines.argo import submit
+from riseml.engines.argo import server_submission, submit
 from riseml.errors import (
     InvalidInputError,
     NotAllowedError,
@@ -126,7 +130,7 @@ def test_the_document_arrives_unchanged(served: list[Server], below: str) -> Non
             200,
             b"<html>a page of somebody else</html>",
             UnreachableError,
-            "does not answer",
+            "is not the API of an Argo Server",
         ),
     ],
 )
@@ -165,14 +169,72 @@ def test_argo_deletes_no_run_before_it_is_archived(
     monkeypatch.setattr(submit, "_number", lambda *_: (origin, [compiled(plan)]))
     monkeypatch.setattr(submit, "make_folders", lambda *_: None)
     monkeypatch.setattr(submit, "create", lambda _, document: created.append(document))
-    namespace: Any = SimpleNamespace(node="", number=3, target=Target())
+    namespace: Any = SimpleNamespace(
+        node="",
+        number=3,
+        target=Target(),
+        api=SimpleNamespace(connection=Connection("https://127.0.0.1:1")),
+        server_time=datetime.now(UTC),
+    )
     store: Any = None
     submit.start(
-        Submission(plan, "0" * 40), namespace, store, home=tmp_path, user="me", known=[]
+        Submission(plan, "0" * 40),
+        namespace,
+        store,
+        home=tmp_path,
+        user="me",
+        known=[],
+        submitter="ana@example.com",
     )
     (document,) = created
     assert "ttlStrategy" in compiled(plan)["spec"]
     assert "ttlStrategy" not in document["spec"]
+    assert document["metadata"]["annotations"][labels.SUBMITTER] == "ana@example.com"
+
+
+def test_a_token_of_single_sign_on_goes_to_the_server_alone(
+    served: list[Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable has the form that Argo's user interface and `argo auth token` print."""
+    monkeypatch.setenv("ARGO_TOKEN", "Bearer v2:abc")
+    document = compiled(grid({"lr": "0.1"}))
+    server = serve(served)
+    users = namespace(server.server_port, "/argo")
+    submit.create(users, document)
+    assert [token for _, token, _ in server.requests] == ["Bearer v2:abc"]
+    server.status, server.answer = 401, b'{"message": "token has expired"}'
+    with pytest.raises(NotAllowedError, match="the token of ARGO_TOKEN") as caught:
+        submit.create(users, document)
+    assert "token has expired" in str(caught.value)
+    page = f"http://127.0.0.1:{server.server_port}/argo/userinfo"
+    assert caught.value.advice == f"It may have expired. {page} shows a new one."
+
+
+def test_a_certificate_and_a_token_of_single_sign_on(
+    served: list[Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = Connection("https://127.0.0.1:1", argo="http://127.0.0.1:2")
+    assert not argo_server.is_usable(connection)
+    monkeypatch.setenv("ARGO_TOKEN", "v2:abc")
+    assert argo_server.is_usable(connection)
+
+
+@pytest.mark.parametrize("is_created", [False, True])
+def test_a_server_that_accepts_connections_and_never_answers(
+    *, is_created: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_submission, "_READ_SECONDS", 0.2)
+    document = compiled(grid({"lr": "0.1"}))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        users = namespace(silent.getsockname()[1])
+        stored = document if is_created else None
+        monkeypatch.setattr(users.api, "find", lambda _: stored)
+        if is_created:
+            assert submit.create(users, document) == document
+            return
+        with pytest.raises(UnreachableError, match="no answer within 0 sec") as caught:
+            submit.create(users, document)
+    assert "submitted to the Kubernetes API" in caught.value.advice
 
 
 class RecordingStore:

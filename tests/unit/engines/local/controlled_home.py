@@ -20,8 +20,9 @@ from riseml import home_folder
 from riseml.engines import Growth
 from riseml.engines.local import protocol
 from riseml.engines.local.controller.active_run import ActiveRun
+from riseml.engines.local.controller.capacity import Capacity
 from riseml.engines.local.controller.loop import EventLoop, FolderRemover
-from riseml.engines.local.controller.machine import Capacity, MachineQueue
+from riseml.engines.local.controller.machine import MachineQueue
 from riseml.engines.local.controller.mutexes import Mutexes
 from riseml.engines.local.controller.ports import Ports
 from riseml.engines.local.controller.runs import ActiveRuns
@@ -77,12 +78,16 @@ class Jobs:
         # How many launches fail
         self.failures = 0
 
-    def start(self, spec: ProcessSpec) -> int:
-        """Start a job."""
+    def begin(self, spec: ProcessSpec) -> None:
+        """Begin to start a job, which `finish` starts."""
+        self.begun = spec
+
+    def finish(self) -> int:
+        """Start the job that was begun."""
         if self.failures:
             self.failures -= 1
             raise LaunchError("too many processes")
-        job = Job(spec, _FIRST_PID + len(self.started))
+        job = Job(self.begun, _FIRST_PID + len(self.started))
         self.started.append(job)
         return job.pid
 

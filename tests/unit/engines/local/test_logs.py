@@ -10,6 +10,7 @@ import pytest
 
 from riseml.engines import Change, Chunk, Growth, LogQuery
 from riseml.engines.local import logs
+from riseml.engines.local.file_changes import FileChanges
 from riseml.engines.local.watch import Observation
 from riseml.errors import NotFoundError
 from riseml.ids import Id
@@ -41,7 +42,9 @@ def follow(
             yield Observation(home.reader.read_to_follow(query.id), is_new=True)
 
     followed: list[str | tuple[str, bytes]] = []
-    for event in logs.follow(query, observations(), home.output(1), hidden):
+    for event in logs.follow(
+        query, observations(), home.output(1), hidden, FileChanges([])
+    ):
         if isinstance(event, Change):
             followed.append(f"{event.id} {event.state}")
         else:
@@ -130,7 +133,7 @@ def test_tail_and_times_of_lines(home: ControlledHome) -> None:
     query = LogQuery(RUN, follow=False, tail=2, times=True)
     observed = [Observation(home.reader.read_to_follow(RUN), is_new=True)]
     chunks = []
-    for event in logs.follow(query, observed, home.output(1), ()):
+    for event in logs.follow(query, observed, home.output(1), (), FileChanges([])):
         if isinstance(event, Chunk) and event.time is not None:
             chunks.append((event.time.timestamp(), event.data))
     assert [data for _, data in chunks] == [b"two\n", b"three\n"]
@@ -149,7 +152,9 @@ def test_a_line_without_its_end_is_shown_after_a_while(
     monkeypatch.setattr(logs, "_PARTIAL_LINE_SECONDS", -1.0)
     observed = [Observation(home.reader.read_to_follow(RUN), is_new=True)]
     chunks = []
-    for event in logs.follow(LogQuery(RUN), observed, home.output(1), ()):
+    for event in logs.follow(
+        LogQuery(RUN), observed, home.output(1), (), FileChanges([])
+    ):
         if isinstance(event, Chunk):
             chunks.append((event.data, event.partial))
     assert chunks == [(b"password: ", True)]

@@ -18,8 +18,15 @@ resources = st.builds(
     Resources,
     cpus=st.decimals(min_value=0, max_value=10**6, allow_nan=False),
     mem=st.integers(min_value=0),
+    gpus=st.one_of(
+        st.integers(0, 8), st.sampled_from([Decimal("0.25"), Decimal("0.250")])
+    ),
+    gpu_mem=st.integers(min_value=0),
+    gpu_type=st.text(),
 )
 st.register_type_strategy(Resources, resources)
+# A NaN differs from itself, so no plan with one arrives unchanged.
+st.register_type_strategy(float, st.floats(allow_nan=False))
 
 
 def sent(plan: ExperimentSet) -> ExperimentSet:
@@ -52,3 +59,12 @@ def test_cores_keep_their_digits() -> None:
     text = "project: lab\ntrain: {image: a, resources: {cpus: 100m, mem: 64}, run: b}\n"
     plan = sent(planner.plan(config.load_text(text)))
     assert plan.jobs[0].resources.cpus == Decimal("0.1")
+
+
+def test_a_share_of_a_gpu_keeps_its_text_and_old_plans_have_none() -> None:
+    text = "project: lab\ntrain: {image: a, resources: {gpus: 0.250}, run: b}\n"
+    plan = planner.plan(config.load_text(text))
+    assert str(sent(plan).jobs[0].resources.gpus) == "0.250"
+    data = plan_to_data(plan)
+    data["jobs"][0]["resources"] = {"cpus": "1", "mem": 64, "gpus": 2}
+    assert plan_from_data(data).jobs[0].resources == Resources(mem=64, gpus=2)

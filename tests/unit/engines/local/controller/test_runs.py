@@ -1,6 +1,7 @@
 """Runs in their controller: started, repeated, killed, restored and deleted."""
 
 import json
+import time
 import uuid
 from dataclasses import replace
 from decimal import Decimal
@@ -8,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from riseml.engines import Growth
+from riseml.engines.local.controller import runs
 from riseml.errors import (
     ChangedMeanwhileError,
     InvalidInputError,
@@ -28,6 +30,21 @@ def repeated(*subs: int) -> ExperimentSet:
     """Return the further attempts of experiments of `SET`."""
     experiments = [Experiment(sub, {"lr": str(sub)}, attempts=1) for sub in subs]
     return replace(SET, experiments=tuple(experiments))
+
+
+def test_a_controller_without_runs_wakes_up_once_a_minute(
+    home: ControlledHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_SAMPLE_SECONDS", 0.001)
+    home.start(single())
+    home.end("1.train")
+    assert not home.active
+    for _ in range(100):
+        home.loop.run_once(time.monotonic() + 0.01)
+    # Wait for no descriptor and no timer of the next seconds.
+    assert not home.loop.selector.get_map()
+    due = min(timer[0] for timer in home.loop._timers)
+    assert due - time.monotonic() > 50
 
 
 def test_a_single_experiment_runs_to_its_end(home: ControlledHome) -> None:
@@ -260,7 +277,7 @@ def test_launches_that_fail_are_repeated(
     home.jobs.failures = 1
     home.start(single())
     assert (home.running(), home.read().state) == ({}, State.PENDING)
-    monkeypatch.setattr(home.runs._launches, "_paused_until", 0.0)
+    monkeypatch.setattr(home.runs._starts._launches, "_paused_until", 0.0)
     home.settle()
     assert home.read().state is State.RUNNING
 

@@ -6,6 +6,7 @@ import pytest
 
 from riseml.engines.local.interpreter.tags import (
     fill,
+    filler,
     item_name,
     item_values,
     replace,
@@ -95,3 +96,17 @@ def test_item_values(item: Any, values: dict[str, str]) -> None:
 )
 def test_item_name(item: Any, name: str) -> None:
     assert item_name("t", 3, item) == name
+
+
+def test_a_filler_fills_twice_and_copies_only_what_has_tags() -> None:
+    values = {"a": "{{b}}", "b": "1", "key": "k"}
+    plain = {"command": ["sh", "-c"], "env": [{"name": "X", "value": "{}"}]}
+    data = {"plain": plain, "list": ["{{a}}", {"{{key}}": "x{{a}}"}, 3], "end": None}
+    fill_data = filler(data)
+    assert fill_data is not None
+    filled = fill_data(values.get)
+    assert filled == fill(fill(data, values.get), values.get)
+    assert filled == {"plain": plain, "list": ["1", {"k": "x1"}, 3], "end": None}
+    assert list(filled) == list(data)
+    assert filled["plain"] is plain
+    assert filler(plain) is None

@@ -22,8 +22,8 @@ MOUNT = {"name": "v", "mountPath": "/v"}
             ".env[A]: the name appears 2 times",
         ),
         (
-            {"resources": {"limits": {"memory": "1Gi"}}},
-            ".resources.limits.memory: the local engine limits GPUs only",
+            {"resources": {"limits": {"ephemeral-storage": "1Gi"}}},
+            ".resources.limits.ephemeral-storage: the local engine limits cpu, memory and GPUs only",
         ),
         (
             {"resources": {"requests": {"example.com/fpga": "1"}}},
@@ -74,6 +74,13 @@ def test_a_working_directory_in_a_volume_and_gpus_are_accepted() -> None:
         },
     }
     check(workflow(job(container=container, volumes=[VOLUME])))
+
+
+@pytest.mark.parametrize(
+    "name", ["nvidia.com/gpu.shared", "nvidia.com/mig-1g.10gb", "nvidia.com/gpucores"]
+)
+def test_names_of_clusters_for_shares_of_gpus_are_accepted(name: str) -> None:
+    check(workflow(job(container={"resources": {"limits": {name: "1"}}})))
 
 
 MOUNTING = f"{TEMPLATE} mounts 'v' at /v"

@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
+from riseml.dataclass import replace
 from riseml.engines.local.jobs.launcher import ProcessSpec, Step
 from riseml.engines.local.jobs.pod import make_folders
 from riseml.engines.local.jobs.pod_to_process import PreparedPod
 from riseml.engines.local.jobs.workdir import Workdir
+from riseml.gpus import Gpu
 
 
 def _pod(folder: Path) -> PreparedPod:
@@ -22,9 +26,9 @@ def _pod(folder: Path) -> PreparedPod:
 def test_an_interrupted_start_is_repeated(tmp_path: Path) -> None:
     """The pod gets an unused work directory, and its working copy stays the first one."""
     pod = _pod(tmp_path)
-    make_folders(pod, ("0", "1"), 0)
+    make_folders(pod, (Gpu("0", 0), Gpu("1", 1)), 0)
     (tmp_path / "run/pod/overlay/work").mkdir()
-    make_folders(pod, ("0",), 0)
+    make_folders(pod, (Gpu("0", 0),), 0)
     assert list((tmp_path / "run/pod/overlay").iterdir()) == []
     assert (tmp_path / "run/pod/gpus").read_text() == "0"
     assert [path.name for path in (tmp_path / "output").iterdir()] == ["workdir"]
@@ -38,3 +42,19 @@ def test_an_earlier_attempt_is_set_aside(tmp_path: Path) -> None:
     make_folders(pod, (), 1)
     assert (tmp_path / "output/workdir.1/model").exists()
     assert list((tmp_path / "output/workdir").iterdir()) == []
+
+
+def test_a_shared_file_is_replaced_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A controller that dies while it writes leaves the file as it was."""
+    shared = tmp_path / "containers" / "podman.json"
+    make_folders(replace(_pod(tmp_path), files=((shared, "first"),)), (), 0)
+
+    def die(_draft: Path, _file: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        make_folders(replace(_pod(tmp_path), files=((shared, "second"),)), (), 0)
+    assert shared.read_text() == "first"
