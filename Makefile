@@ -11,7 +11,7 @@ PYTEST_CONTROL_PLANE := -m control_plane -n 1 tests/cluster
 # Percent of lines and branches that `make test COVERAGE=1` must reach; it only rises. Subprocesses are not measured.
 COVERAGE_FLOOR := 85
 
-.PHONY: demo test test-frameworks test-containers test-browser test-control-plane check goldens schemas lock clean
+.PHONY: demo docs test test-frameworks test-containers test-browser test-control-plane check goldens schemas lock clean
 
 demo: $(READY)  ## train a grid of eight models on the digits on this machine and print the results
 	@examples/demo.sh "$(CURDIR)/$(BIN)/riseml"
@@ -38,6 +38,10 @@ check: $(READY)  ## lint, check types and import directions
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(READY)  ## build the documentation site into docs/_build without network; warnings and broken links fail
+	$(BIN)/sphinx-build -q -W -n --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 goldens: $(READY)  ## rewrite examples/*/workflow.yaml; review the diff
 	$(BIN)/pytest tests/golden --regenerate
 
@@ -54,4 +58,4 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 clean:  ## remove the virtual environment and all caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist docs/_build

@@ -10,7 +10,7 @@ node-lost  pod deleted, refused by its node, node shutting down or not answering
 error      anything else
 
 Argo keeps the kubelet's message and drops its reason, so the patterns are those of
-messages; docs/failures.md lists them.
+messages; docs/cluster/failures.md lists them.
 
 Jobs of a gang are not retried for these. Where the scheduler may start only some of them,
 those that have waited in vain exit with RELEASED_CODE, and wait for room again.

@@ -24,5 +24,5 @@ def failure(_: Evidence, subject: Subject) -> Cause | None:
         f"its commands have ended{code}, but Argo's artifact repository {problem}",
         [message],
         "An administrator checks the ConfigMap artifact-repositories of the namespace"
-        " and the login that it names: docs/storage.md has an example.",
+        " and the login that it names: docs/cluster/storage.md has an example.",
     )

@@ -1,6 +1,6 @@
 """Explanations for jobs that their node or the cluster has removed or refused.
 
-The texts are those of the kubelet, which docs/failures.md lists.
+The texts are those of the kubelet, which docs/cluster/failures.md lists.
 """
 
 import re

@@ -111,6 +111,6 @@ def _network(context: ClusterContext) -> Outcome:
     if not enforcing:
         return warning(
             "no network plug-in that is known to enforce them: jobs of all users may reach each other",
-            "Install one, such as Calico or Cilium, unless yours does enforce them (docs/network.md).",
+            "Install one, such as Calico or Cilium, unless yours does enforce them (docs/cluster/network.md).",
         )
     return ok(f"enforced by {', '.join(enforcing)}")

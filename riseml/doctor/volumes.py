@@ -54,7 +54,7 @@ def outputs(context: CheckContext) -> Outcome:
             return ok("the artifact repository of Argo's controller")
     return failed(
         f"there is no artifact repository for {context.namespace}",
-        f"An administrator creates the ConfigMap {_REPOSITORIES} there: docs/storage.md has an example.",
+        f"An administrator creates the ConfigMap {_REPOSITORIES} there: docs/cluster/storage.md has an example.",
     )
 
 

@@ -79,7 +79,7 @@ WAITING = (
 )
 _STARTING = frozenset({"IMAGE", "CONFIG", "PREPARE"})
 
-# docs/failures.md lists the messages of the kubelet.
+# docs/cluster/failures.md lists the messages of the kubelet.
 _ENDED = (
     ("REJECTED", re.compile(r"^Pod was rejected: ")),
     # The kubelet makes up exit code 137 for a container that it cannot find.

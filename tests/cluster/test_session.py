@@ -1,4 +1,4 @@
-"""Commands of docs/cluster.md, run on the cluster of KUBECONFIG with the images that `installed.py` names.
+"""Commands of docs/cluster/session.md, run on the cluster of KUBECONFIG with the images that `installed.py` names.
 
 Users paul and ida are removed at the end, and at the start if an earlier session was interrupted.
 """
@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.xdist_group("system"),
 ]
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "cluster.md"
+PAGE = Path(__file__).parent.parent.parent / "docs/cluster/session.md"
 IMAGE = os.environ.get("RISEML_TEST_BASE_IMAGE", f"{installed.REGISTRY}/base:1")
 _BLOCK = re.compile(r"```(console|yaml|python)\n(.*?)```", re.DOTALL)
 _PROMPT = re.compile(r"(\w+)\$ (.*)")

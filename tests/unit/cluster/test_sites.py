@@ -12,7 +12,7 @@ from riseml import labels
 from riseml.cluster import STORE, installation, shipped_files
 from riseml.cluster.values import parse
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[3] / "docs/cluster"
 
 
 def blocks(page: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""docs/failures.md: each message has the reason that status shows, and the causes that retry it."""
+"""docs/cluster/failures.md: each message has the reason that status shows, and the causes that retry it."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from riseml.plan import Retries
 from riseml.status import reasons
 from tests.unit.plans import compiled, single, template
 
-_PAGE = Path(__file__).parents[3] / "docs" / "failures.md"
+_PAGE = Path(__file__).parents[3] / "docs/cluster/failures.md"
 _CAUSES = ("error", "oom", "preempted", "node-lost")
 # Argo's status of a node whose pod has ended with such a message; the others are Failed.
 _ERRORS = ("pod deleted",)

@@ -105,4 +105,4 @@ def test_the_place_of_output_is_found() -> None:
     missing = outputs(saving, {})
     assert missing.result == FAILED
     assert missing.detail == "there is no artifact repository for riseml-paul"
-    assert "docs/storage.md" in missing.fix
+    assert "docs/cluster/storage.md" in missing.fix
