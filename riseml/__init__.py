@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     from riseml.storage.volume import Entry as Entry
     from riseml.usage import Usage as Usage
 
+    __version__: str
+
     def report_result(**values: object) -> None:
         """Report values by name; they are added to those of earlier calls."""
 
@@ -83,7 +85,6 @@ if TYPE_CHECKING:
         """Return whether a search stops this experiment, since others are better."""
 
 
-__version__ = "2.0.0"
 __all__ = [
     "Cause",
     "Change",
@@ -218,7 +219,9 @@ _IN_JOBS = frozenset(
 
 def __getattr__(name: str) -> object:
     """Load a public name when it is first used."""
-    if name in _IN_JOBS:
+    if name == "__version__":
+        globals()[name] = _version()
+    elif name in _IN_JOBS:
         globals().update(_job_library())
     elif name in _MODULES:
         from importlib import import_module  # noqa: PLC0415
@@ -232,6 +235,16 @@ def __getattr__(name: str) -> object:
 def __dir__() -> list[str]:
     """Return all names, including public ones that are not loaded yet."""
     return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    """Return the version, which each build takes from the tags of Git and writes into a file."""
+    try:
+        with open(f"{__path__[0]}/version.txt", encoding="utf-8") as file:  # noqa: PTH123
+            return file.read().strip()
+    except FileNotFoundError:
+        # A checkout that nobody has installed
+        return "0+unknown"
 
 
 def _job_library() -> dict[str, object]:

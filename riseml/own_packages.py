@@ -10,6 +10,10 @@ from pathlib import Path
 
 from riseml.dataclass import dataclass
 
+DISTRIBUTION = "riseml2"
+"""Name of RiseML on the package index."""
+# The client of 2018 there, which has the same package and command.
+_EARLIER_CLIENT = "riseml"
 # Installers, which are part of any virtual environment
 _INSTALLERS = frozenset({"pip", "setuptools", "wheel", "uv"})
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)\s*(?:\[(?P<extras>[^]]*)\])?")
@@ -43,11 +47,21 @@ def has_others(prefix: Path) -> bool:
     for folder in packages.glob("*.dist-info"):
         name, _, _ = folder.stem.rpartition("-")
         environment.files[_normalized(name)] = folder / "METADATA"
-    if "riseml" not in environment.files:
+    if DISTRIBUTION not in environment.files:
         return True
     others = environment.files.keys() - _needed(environment) - _INSTALLERS
     # An interrupted uninstallation may leave the folder behind.
     return any(environment.files[name].exists() for name in others)
+
+
+def earlier_client(packages: Path) -> str:
+    """Return the name and version of the client of 2018 in a folder of packages, empty without it."""
+    for pattern in (f"{_EARLIER_CLIENT}-*.dist-info", f"{_EARLIER_CLIENT}-*.egg-info"):
+        for folder in packages.glob(pattern):
+            # An egg's name ends with the version of Python: riseml-0.3.9-py3.11.
+            _, version, *_ = folder.stem.split("-")
+            return f"{_EARLIER_CLIENT} {version}"
+    return ""
 
 
 class _Environment:
@@ -86,10 +100,10 @@ def _requirement(text: str) -> Requirement:
 def _needed(environment: _Environment) -> set[str]:
     """Return the distributions that RiseML needs, with those of its installed extras."""
     extras = set()
-    for requirement in environment.requirements("riseml"):
+    for requirement in environment.requirements(DISTRIBUTION):
         if requirement.name in environment.files:
             extras.add(requirement.only_for)
-    pending = [Requirement("riseml", frozenset(extras), "")]
+    pending = [Requirement(DISTRIBUTION, frozenset(extras), "")]
     seen = set()
     while pending:
         parent = pending.pop()

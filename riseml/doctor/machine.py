@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from riseml import disk, home_folder
+import riseml
+from riseml import disk, home_folder, own_packages
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, warning
 from riseml.errors import ConfigError
 from riseml.settings import Settings
@@ -27,7 +28,23 @@ def general(settings: Settings, destination: str) -> list[Check]:
         missing = "" if settings.file.exists() else " (no such file: defaults apply)"
         return ok(f"runs go to {destination}; {settings.file}{missing}")
 
-    return checks(settings, _python, _git, configured, _home, _disk_space, _project)
+    return checks(
+        settings, _riseml, _python, _git, configured, _home, _disk_space, _project
+    )
+
+
+def _riseml(_: Settings) -> Outcome:
+    """RiseML."""
+    package = Path(riseml.__file__).parent
+    version = f"{riseml.__version__} in {package}"
+    earlier = own_packages.earlier_client(package.parent)
+    if earlier:
+        return failed(
+            f"{version}, which the client of 2018 ({earlier}) is installed into as well",
+            f"Remove both, then install this one: `pip uninstall riseml {own_packages.DISTRIBUTION}`, "
+            f"`pip install {own_packages.DISTRIBUTION}`.",
+        )
+    return ok(version)
 
 
 def _python(_: Settings) -> Outcome:

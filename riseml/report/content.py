@@ -222,7 +222,7 @@ def _importances(
         shares = importances(parameters, metric, largest=choice.largest)
     except ImportError:
         notes.append(
-            "The importance of parameters needs Optuna: pip install 'riseml[search]'."
+            "The importance of parameters needs Optuna: pip install 'riseml2[search]'."
         )
         return {}
     if not shares:

@@ -40,6 +40,6 @@ def _plotly() -> str:
     except ModuleNotFoundError:
         raise RiseMLError(
             "a report needs Plotly, which is not installed",
-            "Install it where RiseML is installed: pip install 'riseml[report]'.",
+            "Install it where RiseML is installed: pip install 'riseml2[report]'.",
         ) from None
     return (folder / "package_data" / "plotly.min.js").read_text("utf-8")

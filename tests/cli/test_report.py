@@ -107,7 +107,7 @@ def test_without_plotly_the_error_says_how_to_install_it(
     monkeypatch.setattr(page, "_plotly", _PLOTLY)
     monkeypatch.setattr(resources, "files", files)
     result = riseml("report", "15")
-    assert "pip install 'riseml[report]'" in result.err
+    assert "pip install 'riseml2[report]'" in result.err
 
 
 def test_open_shows_the_page_in_a_browser(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import riseml as package
 from riseml.engines import Change, Chunk
 from riseml.status import State
 from tests.cli.conftest import Riseml
@@ -160,7 +161,10 @@ TENSORBOARD_CASES = [
 
 
 @pytest.mark.parametrize("line", CASES)
-def test_screen(line: str, engine: FakeEngine, riseml: Riseml) -> None:
+def test_screen(
+    line: str, engine: FakeEngine, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(package, "__version__", "2.0.0")
     engine.runs, engine.events = list(RUNS), list(EVENTS)
     _compare(line, riseml)
 

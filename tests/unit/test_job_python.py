@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from riseml import job_python
+from riseml import job_python, own_packages
 
 RISEML = """Metadata-Version: 2.4
-Name: riseml
+Name: riseml2
 Requires-Dist: rich>=13
 Requires-Dist: urllib3[socks]>=2
 Requires-Dist: optuna; extra == "search"
@@ -23,7 +23,7 @@ def _environment(folder: Path, *packages: str, marks: bool = True) -> Path:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     site = folder / "lib" / version / "site-packages"
     texts = {
-        "riseml": RISEML,
+        "riseml2": RISEML,
         "rich": "Name: rich\nRequires-Dist: Markdown_It.py>=2\n",
         "markdown-it-py": "Name: markdown-it-py\n",
         "urllib3": (
@@ -34,7 +34,7 @@ def _environment(folder: Path, *packages: str, marks: bool = True) -> Path:
         "pip": "Name: pip\n",
     }
     if not marks:
-        del texts["riseml"]
+        del texts["riseml2"]
     for name in packages:
         texts[name] = f"Name: {name}\n"
     for name, text in texts.items():
@@ -125,6 +125,20 @@ def test_what_riseml_needs_does_not_make_an_environment_the_users(
     monkeypatch.setattr(sys, "base_prefix", "/usr")
     first = _path({"PATH": f"{folder}/bin:/usr/bin"})[0]
     assert (first == f"{folder}/bin") is is_users
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("riseml-1.2.2.dist-info", "riseml 1.2.2"),
+        ("riseml-0.3.9-py3.11.egg-info", "riseml 0.3.9"),
+        ("riseml2-2.0.0.dist-info", ""),
+        ("riseml_report-2.0.0.dist-info", ""),
+    ],
+)
+def test_the_client_of_2018_is_found(tmp_path: Path, name: str, expected: str) -> None:
+    (tmp_path / name).mkdir()
+    assert own_packages.earlier_client(tmp_path) == expected
 
 
 def test_an_environment_that_lists_no_riseml_stays(

@@ -2,12 +2,14 @@
 
 import ast
 import inspect
+import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 import riseml
 from riseml import errors
@@ -140,11 +142,42 @@ def test_everything_that_the_client_returns_is_public() -> None:
     assert names - FOREIGN <= set(PUBLIC)
 
 
-def test_the_version_is_that_of_the_package() -> None:
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [("2.0.0\n", "2.0.0"), (None, "0+unknown")],
+    ids=["built", "not built"],
+)
+def test_the_version_is_read_when_it_is_used(
+    tmp_path: Path, text: str | None, version: str
+) -> None:
+    package = tmp_path / "riseml"
+    package.mkdir()
+    shutil.copy(riseml.__file__, package)
+    if text:
+        (package / "version.txt").write_text(text)
+    code = (
+        "import sys; before = set(sys.modules); import riseml; riseml.__version__; "
+        "print(riseml.__version__, *set(sys.modules) - before)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.split() == [version, "riseml"]
+
+
+def test_the_version_of_this_checkout_is_one() -> None:
+    assert Version(riseml.__version__)
+
+
+def test_the_project_has_links() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())[
         "project"
     ]
-    assert riseml.__version__ == project["version"] == "2.0.0"
     assert set(project["urls"]) == {
         "Homepage",
         "Documentation",

@@ -461,7 +461,7 @@ def test_a_healthy_machine_has_no_failures(home: Settings) -> None:
     assert by_title["The local controller"].detail.startswith("it is not running")
     limits = by_title["Whether jobs may use more than they request"]
     assert limits.detail.startswith("they may; ")
-    assert len(by_title) == 14
+    assert len(by_title) == 15
     assert not home.home.exists()
 
 
@@ -500,9 +500,16 @@ def _unmounted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RISEML_MOUNTS", "off")
 
 
+def _client_of_2018(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("riseml").mkdir()
+    Path("riseml-0.3.9-py3.11.egg-info").mkdir()
+    monkeypatch.setattr("riseml.__file__", str(Path("riseml/__init__.py").absolute()))
+
+
 @pytest.mark.parametrize(
     ("harm", "title", "expected"),
     [
+        (_client_of_2018, "RiseML", (FAILED, "the client of 2018 (riseml 0.3.9) is")),
         (_no_git, "git, which stores the code of runs", (FAILED, "no git")),
         (_old_git, "git, which stores the code of runs", (FAILED, "git version 2.7.4")),
         (_faults, "riseml.yml of the current folder", (FAILED, "faults, the first")),
