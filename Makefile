@@ -4,14 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-PYTEST_FRAMEWORKS := -m frameworks -n 2 --dist worksteal tests/frameworks
+PYTEST_FRAMEWORKS := -m frameworks -n 2 --dist worksteal tests/frameworks tests/documentation
 PYTEST_CONTAINERS := -m containers -n 4
 PYTEST_CONTROL_PLANE := -m control_plane -n 1 tests/cluster
 
 # Percent of lines and branches that `make test COVERAGE=1` must reach; it only rises. Subprocesses are not measured.
 COVERAGE_FLOOR := 85
 
-.PHONY: demo docs test test-frameworks test-containers test-browser test-control-plane check goldens schemas lock clean
+.PHONY: demo docs docs-outputs test test-frameworks test-containers test-browser test-control-plane check goldens schemas lock clean
 
 demo: $(READY)  ## train a grid of eight models on the digits on this machine and print the results
 	@examples/demo.sh "$(CURDIR)/$(BIN)/riseml"
@@ -41,6 +41,9 @@ check: $(READY)  ## lint, check types and import directions
 docs: $(READY)  ## build the documentation site into docs/_build without network; warnings and broken links fail
 	$(BIN)/sphinx-build -q -W -n --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+docs-outputs: $(READY)  ## rewrite the outputs in the documentation that differ from what their commands print; review the diff
+	$(BIN)/python -m tests.documentation.walk $(PAGES)
 
 goldens: $(READY)  ## rewrite examples/*/workflow.yaml; review the diff
 	$(BIN)/pytest tests/golden --regenerate

@@ -1,0 +1,78 @@
+"""Comparison of what a page shows with what a command prints.
+
+What differs between machines and moments is replaced by a word: times, durations, sizes, hashes,
+versions, digits after a decimal point. In what a page shows, a line `…` stands for any lines,
+and `…` within a line for any text.
+"""
+
+import re
+from collections.abc import Sequence
+
+ELLIPSIS = "…"
+_UNITS = r"(?:ms|s|sec|seconds?|min|minutes?|h|hours?|d|days?|weeks?)"
+# In this order: what an earlier pattern replaces, a later one does not see.
+_PATTERNS = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"\x1b\[[0-9;?]*[A-Za-z]", ""),
+        (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b", "<hash>"),
+        (r"\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,64}\b", "<hash>"),
+        (
+            r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?",
+            "<time>",
+        ),
+        (r"\b\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?\b", "<time>"),
+        (rf"(?:<?\d+(?:\.\d+)? ?{_UNITS}\b ?)+(?: ago\b)?", "<duration> "),
+        (r"\bjust now\b", "<duration> "),
+        (r"\b\d+(?:\.\d+)? ?(?:[kKMGT]i?)?B\b", "<size>"),
+        (r"\bv?\d+\.\d+\.\d+(?:[\w.+-]*\w)?", "<version>"),
+        (r"-?\b\d+\.\d+(?:e[+-]?\d+)?\b", "<float>"),
+        (r"-?\b\d+e[+-]?\d+\b", "<float>"),
+        (r"\bpid \d+", "pid <number>"),
+        (r"\b(localhost|127\.0\.0\.1|<version>):\d{4,5}\b", "<address>"),
+        (r"[█▇▆▅▄▃▂▁▏▎▍▌▋▊▉░━╸╺]+", "<bar>"),
+        (r"[─-]{3,}", "<rule>"),
+        (r"\s+", " "),
+    )
+]
+
+
+def normalized(line: str) -> str:
+    """Return a line with a word in place of everything that changes from run to run."""
+    for pattern, replacement in _PATTERNS:
+        line = pattern.sub(replacement, line)
+    return line.strip()
+
+
+def is_same(shown: Sequence[str], printed: Sequence[str]) -> bool:
+    """Return whether a page shows what a command prints."""
+    expected = _without_empty_ends([normalized(line) for line in shown])
+    actual = _without_empty_ends([normalized(line) for line in printed])
+    expression = "".join(map(_expression, expected))
+    text = "".join(line + "\n" for line in actual)
+    return re.fullmatch(expression, text) is not None
+
+
+def is_similar(shown: Sequence[str], printed: Sequence[str]) -> bool:
+    """Return whether at least half of the words that a page shows are printed."""
+    words = _words(shown)
+    common = words & _words(printed)
+    return 2 * len(common) >= len(words)
+
+
+def _words(lines: Sequence[str]) -> set[str]:
+    return set(re.findall(r"[A-Za-z]\w+", " ".join(map(normalized, lines))))
+
+
+def _expression(line: str) -> str:
+    if line == ELLIPSIS:
+        return r"(?:.*\n)*?"
+    return ".*".join(re.escape(text) for text in line.split(ELLIPSIS)) + r"\n"
+
+
+def _without_empty_ends(lines: list[str]) -> list[str]:
+    while lines and not lines[-1]:
+        lines = lines[:-1]
+    while lines and not lines[0]:
+        lines = lines[1:]
+    return lines
