@@ -6,7 +6,8 @@ A page is Markdown. Its console blocks are the steps that a reader takes:
     <!-- setup: COMMAND -->       a command that runs, and that readers do not see
     <!-- run: SUITE -->           the next block runs in this suite only: cluster, containers, frameworks, browser
     <!-- run: never, REASON -->   the next block does not run anywhere
-    <!-- exit: STATUS -->         the last command of the next block has this exit status; otherwise 0
+    <!-- exit: STATUS -->         the last command of the next block has this exit status; otherwise 0.
+                                  A command before `$ echo $?` may have any.
     <!-- same: loosely -->        only half of the words of the next block's outputs have to be the same
 
 In a console block, a line that begins with `$ ` is a command, and `> ` continues a command whose line
@@ -16,6 +17,7 @@ ends with a backslash or opens a here-document. Other lines are the output of th
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -38,13 +40,14 @@ class PageError(Exception):
 class Command:
     """A command of a page and the output that readers see below it.
 
-    `first` and `end` are the positions of the output among the lines of the page.
+    `status` is None if a page does not depend on it. `first` and `end` are the positions of the
+    output among the lines of the page.
     """
 
     text: str
     line: int
     output: list[str] = field(default_factory=list)
-    status: int = 0
+    status: int | None = 0
     loosely: bool = False
     hidden: bool = False
     first: int = 0
@@ -147,7 +150,11 @@ def blocks(text: str) -> list[Block]:
             file = File(code.marks["file"], content, code.line)
             found.append(_block(code, [file]))
         elif code.language == "console":
-            found.append(_block(code, list(_commands(code))))
+            commands = list(_commands(code))
+            for command, following in pairwise(commands):
+                if following.text == "echo $?":
+                    command.status = None
+            found.append(_block(code, [*commands]))
     _follow_suites(found)
     return found
 

@@ -72,7 +72,8 @@ def test_a_failure_that_the_page_shows_is_none() -> None:
 
 
 def test_an_exit_status_can_be_asked_for() -> None:
-    assert not _problems("<!-- exit: 0 -->\n" + _console("$ true", "$ echo $?", "0"))
+    assert not _problems(_console("$ (exit 3)", "$ echo $?", "3"))
+    assert _problems(_console("$ (exit 3)", "$ echo $?", "4"))
 
 
 def test_an_unknown_option_is_a_problem() -> None:
