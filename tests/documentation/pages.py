@@ -140,10 +140,8 @@ def blocks(text: str) -> list[Block]:
     found = []
     for code in codes(text):
         if not isinstance(code, Code):
-            line, command = code
-            found.append(
-                Block(DEFAULT, "", line, [Command(command, line, hidden=True)])
-            )
+            line, hidden = code
+            found.append(Block(DEFAULT, "", line, [Command(hidden, line, hidden=True)]))
             continue
         if "file" in code.marks:
             content = "\n".join(_outdented(code.lines)) + "\n"
