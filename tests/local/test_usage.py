@@ -2,14 +2,16 @@
 
 import os
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from riseml import corrected_time
 from riseml.client.client import Client
 from riseml.consumption import UsageReport
 from riseml.consumption.disk import measure, taken
+from riseml.engines import Query
 from riseml.ids import Id
 from riseml.project import repository_of
 from riseml.status import State
@@ -35,7 +37,7 @@ def make_old(path: Path) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_prune_frees_what_usage_says(lab: Lab) -> None:
+def test_prune_frees_what_usage_says(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     home = lab.engine.home
     for content in ("first", "second"):
         lab.write({"own.py": content})
@@ -52,18 +54,22 @@ def test_prune_frees_what_usage_says(lab: Lab) -> None:
             """
         )
         assert run.state is State.FINISHED
-    first, second = (lab.engine.read(Id(number=number)) for number in (1, 2))
+    second, first = lab.engine.list(Query(all=True))
+    image_keys = [lab.engine.read(Id(number=number)).image_key for number in (1, 2)]
     assert first.finished is not None
     assert second.finished is not None
+    assert first.finished < second.finished
     make_old(repository_of("lab", home) / "refs/heads/riseml")
-    make_old(home / "envs" / first.image_key / ".complete")
+    make_old(home / "envs" / image_keys[0] / ".complete")
     for checkout in (home / "checkouts").glob("*/*"):
         make_old(checkout)
-    # Only the first run, and its environment, ended so long ago, even if this test stops for a while.
+    # Only the first run, and its environment, ended so long ago. The clock stands still, so that the second
+    # run does not become old while the files are counted.
     soon = time.time() + FRESH_SECONDS
-    os.utime(home / "envs" / second.image_key / ".complete", (soon, soon))
-    older_than = datetime.now(UTC) - first.finished - timedelta(milliseconds=1)
-    assert second.finished - first.finished > timedelta(milliseconds=500)
+    os.utime(home / "envs" / image_keys[1] / ".complete", (soon, soon))
+    now = datetime.now(UTC)
+    monkeypatch.setattr(corrected_time, "now", lambda: now)
+    older_than = now - first.finished - (second.finished - first.finished) / 2
     before = usage(lab, older_than=older_than)
     assert [run.id for run in before.runs] == ["2", "1"]
     for run_usage in before.runs:
