@@ -19,13 +19,13 @@ author = "The RiseML authors"
 project_copyright = author
 version = release = riseml.__version__
 
-extensions = ["myst_parser", "repository_links"]
+extensions = ["myst_parser", "generated_pages", "repository_links"]
 exclude_patterns = ["_build", "_ext", "_static"]
 root_doc = "index"
 
 # Links such as `page.md#a-heading` work as on a code host.
 myst_heading_anchors = 4
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 
 nitpicky = True
 # Prompts, and output with symbols, are not valid shell: it is shown without colors.

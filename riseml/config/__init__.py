@@ -71,9 +71,14 @@ FILE = Record(
     dict[str, Any],
     {
         "project": _PROJECT.says(
-            "Name of the project: experiments, code and output belong to it."
+            "Name of the project: experiments, code and output belong to it.",
+            example="mnist",
         ),
-        "train": TRAIN.says("What to run."),
+        "train": TRAIN.says(
+            "What to run.",
+            otherwise="there is nothing to run",
+            example={"run": "python train.py"},
+        ),
     },
     required={"project": "Write for example project: mnist."},
 )

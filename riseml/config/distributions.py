@@ -219,9 +219,14 @@ _FORMS: dict[str, Record[Distribution]] = {
     _UNIFORM: Record(
         _uniform,
         {
-            _UNIFORM: _BoundsValue(Number(_EXAMPLES[_UNIFORM])).says(_BOUNDS_SENTENCE),
+            _UNIFORM: _BoundsValue(Number(_EXAMPLES[_UNIFORM])).says(
+                f"{_BOUNDS_SENTENCE} All numbers between them are equally likely.",
+                example=[0, 0.5],
+            ),
             "step": PositiveNumber("Write for example step: 0.1.").says(
-                "Distance of neighbouring values."
+                "Distance of neighbouring values.",
+                otherwise="all numbers are possible",
+                example=0.05,
             ),
         },
         required={_UNIFORM: _EXAMPLES[_UNIFORM]},
@@ -232,7 +237,8 @@ _FORMS: dict[str, Record[Distribution]] = {
         _log_uniform,
         {
             _LOG_UNIFORM: _BoundsValue(PositiveNumber(_EXAMPLES[_LOG_UNIFORM])).says(
-                _BOUNDS_SENTENCE
+                f"{_BOUNDS_SENTENCE} Equal factors are equally likely.",
+                example=[1e-5, 0.1],
             )
         },
         required={_LOG_UNIFORM: _EXAMPLES[_LOG_UNIFORM]},
@@ -241,11 +247,15 @@ _FORMS: dict[str, Record[Distribution]] = {
     INT: Record(
         _integers,
         {
-            INT: _BoundsValue(_WHOLE).says(_BOUNDS_SENTENCE),
-            "step": WholeNumber("Write for example step: 2.", least=1).says(
-                "Distance of neighbouring values."
+            INT: _BoundsValue(_WHOLE).says(
+                f"{_BOUNDS_SENTENCE} The values are whole numbers.", example=[16, 512]
             ),
-            "log": Boolean().says("Whether the scale is logarithmic."),
+            "step": WholeNumber("Write for example step: 2.", least=1).says(
+                "Distance of neighbouring values.", default=1, example=16
+            ),
+            "log": Boolean().says(
+                "Whether the scale is logarithmic.", default=False, example=True
+            ),
         },
         required={INT: _EXAMPLES[INT]},
         hints=_HINTS,
@@ -253,7 +263,11 @@ _FORMS: dict[str, Record[Distribution]] = {
     ),
     CHOICE: Record(
         _choices,
-        {CHOICE: _Choices().says("Values, all equally likely.")},
+        {
+            CHOICE: _Choices().says(
+                "Values, all equally likely.", example=["adam", "sgd"]
+            )
+        },
         required={CHOICE: _EXAMPLES[CHOICE]},
         hints=_HINTS,
     ),
@@ -271,6 +285,6 @@ def form_of(node: MappingNode, name: str, doc: Document) -> Record[Distribution]
     return _FORMS.get(next(forms, ""))
 
 
-def schemas() -> list[Schema]:
-    """Return the schema of each form."""
-    return [form.schema() for form in _FORMS.values()]
+def forms() -> Mapping[str, Record[Distribution]]:
+    """Return the mapping of each distribution, by the word that begins it."""
+    return _FORMS

@@ -90,7 +90,12 @@ class _Values(Value[Values]):
     def schema(self) -> Schema:
         """Return all forms."""
         items = {"type": "array", "items": _ITEM, "minItems": 1}
-        return {"anyOf": [*_FORMS, items, _RANGE.schema(), *distributions.schemas()]}
+        distributed = [form.schema() for form in distributions.forms().values()]
+        return {"anyOf": [*_FORMS, items, _RANGE.schema(), *distributed]}
+
+    def mappings(self) -> Mapping[str, Value[Any]]:
+        """Return the range and the distributions."""
+        return {_RANGE_KEY: _RANGE, **distributions.forms()}
 
 
 def _read_null(node: ScalarNode, name: str, doc: Document) -> tuple[str, ...] | None:
@@ -225,16 +230,23 @@ def _form(*texts: str) -> str:
 _BOUNDS = _Lenient(
     _spread,
     {
-        "min": Number(_RANGE_EXAMPLE),
-        "max": Number(_RANGE_EXAMPLE),
-        "step": PositiveNumber(_RANGE_EXAMPLE),
+        "min": Number(_RANGE_EXAMPLE).says("The first value.", example=1),
+        "max": Number(_RANGE_EXAMPLE).says("The last value.", example=5),
+        "step": PositiveNumber(_RANGE_EXAMPLE).says(
+            "Distance of neighbouring values.", example=1
+        ),
     },
     required=dict.fromkeys(_RANGE_KEYS, _RANGE_EXAMPLE),
     check=_check_range,
 )
 _RANGE = _Lenient(
     lambda **values: values["range"],
-    {"range": _BOUNDS},
+    {
+        "range": _BOUNDS.says(
+            "Numbers from min to max, both included.",
+            example={"min": 1, "max": 5, "step": 1},
+        )
+    },
     required={"range": _RANGE_EXAMPLE},
 )
 
@@ -267,6 +279,10 @@ class Parameters(Value[dict[str, Values]]):
                 self._mapping.schema(),
             ]
         }
+
+    def mappings(self) -> Mapping[str, Value[Any]]:
+        """Return the mapping of names."""
+        return self._mapping.mappings()
 
 
 def _check_names(keys: Mapping[str, ScalarNode], doc: Document) -> None:

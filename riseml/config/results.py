@@ -6,6 +6,8 @@ results: {loss: {mode: min, pattern: "train loss ([\\d.]+)"}}
 """
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from yaml.nodes import Node
 
@@ -82,9 +84,15 @@ _METRIC = Shorthand(
     Record(
         _metric,
         {
-            "mode": MODE.says("Whether the smallest or the largest value is best."),
+            "mode": MODE.says(
+                "Whether the smallest or the largest value is best.",
+                otherwise="the last value counts",
+                example="min",
+            ),
             "pattern": _Pattern("text", most=1000).says(
-                "Regular expression for log lines; its only group is the value."
+                "Regular expression of Python for log lines; its only group is the value.",
+                otherwise="lines such as `loss: 0.3` and event files are read",
+                example="train loss ([0-9.]+)",
             ),
         },
         hints={"regex": "Did you mean 'pattern'?", "goal": "Did you mean 'mode'?"},
@@ -113,3 +121,7 @@ class Results(Value[tuple[Metric, ...]]):
     def schema(self) -> Schema:
         """Return all forms."""
         return {"anyOf": [self.by_name.schema(), *self.names.schema()["anyOf"]]}
+
+    def mappings(self) -> Mapping[str, Value[Any]]:
+        """Return the mapping of names."""
+        return self.by_name.mappings()

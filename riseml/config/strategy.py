@@ -4,6 +4,7 @@ search: grid
 search: {method: random, trials: 20}     the keys beside those of all strategies are those of its SECTION
 """
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 from yaml.nodes import MappingNode, Node, ScalarNode
@@ -18,8 +19,16 @@ from riseml.schema.yaml_kinds import MAP, STR
 _KEY = "method"
 _NAME = PluginName(search.exists, search.names)
 _COMMON_KEYS: dict[str, Value[Any]] = {
-    "metric": METRIC_NAME.says("The metric that decides which experiment is best."),
-    "mode": MODE.says("Whether its smallest or its largest value is best."),
+    "metric": METRIC_NAME.says(
+        "The metric that decides which experiment is best.",
+        otherwise="it is the first one of `results`",
+        example="val_loss",
+    ),
+    "mode": MODE.says(
+        "Whether its smallest or its largest value is best.",
+        otherwise="it is that of the metric in `results`",
+        example="min",
+    ),
 }
 
 
@@ -50,7 +59,9 @@ class _Section(Record[SearchConfig]):
         super().__init__(
             self._make,
             {
-                _KEY: Choice(method).says("Which strategy chooses the experiments."),
+                _KEY: Choice(method).says(
+                    "Which strategy chooses the experiments.", example=method
+                ),
                 **_COMMON_KEYS,
             },
             required={
@@ -77,6 +88,8 @@ class _Section(Record[SearchConfig]):
 class Search(Value[SearchConfig]):
     """The name of a strategy, or a mapping of `method` and other keys."""
 
+    expected = "the name of a strategy, or a mapping"
+
     def read(self, node: Node, name: str, doc: Document) -> SearchConfig | None:
         """Return the strategy with its options; a bare name stands for a mapping of `method` alone."""
         if doc.is_mapping(node):
@@ -98,3 +111,7 @@ class Search(Value[SearchConfig]):
         """Return the names, and one form of the mapping for each strategy."""
         sections = [_Section(method).schema() for method in search.names()]
         return {"anyOf": [_NAME.schema(), *sections]}
+
+    def mappings(self) -> Mapping[str, Value[Any]]:
+        """Return the mapping of each strategy."""
+        return {method: _Section(method) for method in search.names()}

@@ -119,9 +119,12 @@ _RETRIES = Shorthand(
     Record(
         Retries,
         {
-            "count": Integer(0).says("Number of attempts after the first."),
+            "count": Integer(0).says("Number of attempts after the first.", example=3),
             "on": OneOrMany(Choice(*_CAUSES), unique=True).says(
-                "Causes of failure after which to retry; all but idle by default."
+                "Causes of failure after which to retry.",
+                otherwise="after all but idle",
+                example=["preempted", "node-lost"],
+                local="node-lost and preempted never happen",
             ),
         },
         required={"count": "Write for example count: 3."},
@@ -135,62 +138,136 @@ _IMAGE_TEXT = Text(
 )
 _KEYS: dict[str, Value[Any]] = {
     "run": _COMMANDS.says(
-        "Commands, run one after the other in one shell; the job ends when one fails."
+        "Commands, run one after the other in one shell; the job ends when one fails.",
+        example=["python prepare.py", "python train.py --lr {{lr}}"],
     ),
-    "resources": RESOURCES.says("What each job is guaranteed."),
-    "image": _IMAGE_TEXT.says("Docker image; derived from the framework by default."),
+    "resources": RESOURCES.says(
+        "What each job is guaranteed.",
+        otherwise="it is 1 core and 512 MB",
+        example={"cpus": 4, "mem": "8Gi", "gpus": 1},
+        local="decides when a job starts",
+        cluster="decides when and where a job starts",
+    ),
+    "image": _IMAGE_TEXT.says(
+        "Docker image.",
+        otherwise="it follows from the framework (jax and mpi have none), and is python:3.12 without one",
+        example="python:3.12-slim",
+        local="used in containers only, not by processes",
+    ),
     "install": _COMMANDS.says(
-        "Commands that extend the image; they run once for equal images and files."
+        "Commands that extend the image; they run once for equal images and files.",
+        default=[],
+        example="pip install -r requirements.txt",
+        local="they make a virtual environment, without `apt-get` and its like; in containers, an image",
+        cluster="they build an image, as root",
     ),
-    "framework": _FRAMEWORK.says("Framework that connects the jobs of an experiment."),
+    "framework": _FRAMEWORK.says(
+        "Framework that connects the jobs of an experiment.",
+        otherwise="an experiment is one job",
+        example="pytorch",
+    ),
     "parameters": Parameters().says(
-        "Values, lists, ranges or distributions by name; all combinations are run by default."
+        "Values, lists, ranges or distributions by name; all combinations are run"
+        " unless `search` says otherwise.",
+        default={},
+        example={"lr": [0.1, 0.01], "hidden": [16, 64]},
     ),
     "experiments": Experiments(LISTED).says(
-        "Values of each experiment, where they are no grid; parameters: {file: x.csv} reads them from a table."
+        "Values of each experiment, where they are no grid;"
+        " parameters: {file: x.csv} reads them from a table.",
+        otherwise="`parameters` decides",
+        example=[{"lr": 0.1, "hidden": 16}, {"lr": 0.01, "hidden": 64}],
     ),
     "search": Search().says(
-        "Strategy that chooses which combinations are run; grid (all) by default."
+        "Strategy that chooses which combinations are run.",
+        default="grid",
+        example={"method": "random", "trials": 20},
     ),
     "concurrency": Integer(1).says(
-        "How many experiments of a set run at the same time; 1 by default."
+        "How many experiments of a set run at the same time.", default=1, example=4
     ),
     "env": Mapped(_VARIABLE, _AsText(lines=True)).says(
-        "Environment variables of every job."
+        "Environment variables of every job.",
+        default={},
+        example={"WANDB_MODE": "offline"},
+        local="jobs have the variables of the terminal as well",
+        cluster="jobs have those of the image as well",
     ),
     "secrets": OneOrMany(_VARIABLE, unique=True).says(
-        "Variables whose values are set with `riseml secret set`."
+        "Variables whose values are set with `riseml secret set`.",
+        default=[],
+        example=["WANDB_API_KEY"],
+        local="values are in a file that only you can read",
+        cluster="values are in a Secret of your namespace",
     ),
     "timeout": Duration().says(
-        "Running time of one attempt of a job (90s, 10m, 1h30m, 2d); none by default."
+        "Running time of one attempt of a job: seconds, or with units (90s, 10m, 1h30m, 2d).",
+        otherwise="there is no limit",
+        example="1h30m",
     ),
     "idle_timeout": Duration().says(
-        "Time after which a job is stopped whose GPUs are used less than 2 %; none by default."
+        "Time after which a job is stopped whose GPUs are used less than 2 %:"
+        " seconds, or with units (90s, 10m, 1h30m, 2d).",
+        otherwise="idle jobs are not stopped",
+        example="1h",
     ),
     "hold_on_failure": Duration().says(
-        "Time for which a failed job keeps its container or processes, so that `riseml shell` gets in; none by default."
+        "Time for which a failed job keeps its container or processes, so that"
+        " `riseml shell` gets in: seconds, or with units (90s, 10m, 1h30m, 2d).",
+        otherwise="failed jobs end at once",
+        example="30m",
     ),
-    "retries": _RETRIES.says("Further attempts of a failed experiment; 0 by default."),
+    "retries": _RETRIES.says(
+        "Further attempts of a failed experiment: a number, or a mapping.",
+        default=0,
+        example={"count": 3, "on": ["preempted", "node-lost"]},
+    ),
     "gang_timeout": Duration().says(
-        "Time within which all jobs of an experiment must have started; 10m by default."
+        "Time within which all jobs of an experiment must have started:"
+        " seconds, or with units (90s, 10m, 1h30m, 2d).",
+        default="10m",
+        example="30m",
+        local="jobs of an experiment start only when all of them fit",
+        cluster="jobs that waited this long give their resources back, and wait again;"
+        " with a queue it has no meaning",
     ),
     "queue": _OBJECT_NAME.says(
-        "Queue of the cluster in which the jobs wait; on one machine it has no meaning."
+        "Queue of the cluster in which the jobs wait.",
+        otherwise="the administrator decides",
+        example="research",
+        local="ignored",
+        cluster="an error on a cluster without queues",
     ),
     "priority": _OBJECT_NAME.says(
-        "Priority class of the cluster for the jobs; on one machine it has no meaning."
+        "Priority class of the cluster for the jobs.",
+        otherwise="the cluster decides",
+        example="urgent",
+        local="ignored",
+        cluster="a class of the queue, or a PriorityClass of Kubernetes",
     ),
     "isolate_network": Boolean().says(
-        "Whether each experiment has a network of its own on a laptop, as on a cluster."
+        "Whether each experiment has a network of its own.",
+        default=False,
+        example=True,
+        local="jobs of different experiments may listen at the same port",
+        cluster="ignored, since each job has an address of its own",
     ),
     "isolated": Boolean().says(
-        "Whether jobs on a laptop see only what install steps install, not your own packages."
+        "Whether jobs see only what install steps install, not your own packages.",
+        default=False,
+        example=True,
+        local="shows what is missing in `install`",
+        cluster="ignored, since jobs see only the image",
     ),
     "build_files": OneOrMany(_PATH, unique=True).says(
-        "Files that install steps need but do not name."
+        "Files that install steps need but do not name.",
+        default=[],
+        example=["setup.py", "requirements/base.txt"],
     ),
     "results": Results().says(
-        "Metrics to read from logs and files, such as {val_loss: min, acc: max}."
+        "Metrics to read from logs and files: a mapping, a name, or a list of names.",
+        default=[],
+        example={"val_loss": "min", "acc": "max"},
     ),
 }
 # Keys of other tools, and of RiseML's own older dialects.
@@ -221,7 +298,13 @@ class _Train(Record[TrainConfig]):
         """Return the kind of value of a key; only frameworks that the file names are imported."""
         if key in self.keys or not frameworks.exists(key):
             return self.keys.get(key)
-        return frameworks.find(key).SECTION.says(f"Options of framework: {key}.")
+        section = frameworks.find(key).SECTION
+        first = next(iter(section.keys), "")
+        return section.says(
+            f"Options of framework: {key}.",
+            otherwise="each of its keys has its default",
+            example={first: section.keys[first].example} if first else {},
+        )
 
 
 def _make(**values: Any) -> TrainConfig:

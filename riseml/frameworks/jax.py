@@ -36,10 +36,16 @@ SECTION = Record(
     Options,
     {
         "tensorboard": Boolean().says(
-            "Whether TensorBoard shows the output; false by default."
+            "Whether a TensorBoard shows the output while the run is active.",
+            default=False,
+            example=True,
+            local="as a process, from your own environment",
+            cluster="in a pod, which `riseml tensorboard` reaches",
         ),
         "workers": WORKERS.says(
-            "Workers, each on one node, and the processes of each."
+            "Workers, each on one node, and the processes of each: a number, or a mapping.",
+            otherwise="one job runs the commands once",
+            example={"count": 2, "processes": 2},
         ),
     },
 )

@@ -18,7 +18,13 @@ class Options:
 
 SECTION = Record(
     Options,
-    {"workers": WORKERS.says("Workers, each on one node, and the processes of each.")},
+    {
+        "workers": WORKERS.says(
+            "Workers, each on one node, and the processes of each: a number, or a mapping.",
+            otherwise="one job runs the commands once",
+            example={"count": 2, "processes": 4},
+        )
+    },
 )
 
 

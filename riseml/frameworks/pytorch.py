@@ -50,12 +50,23 @@ SECTION = Record(
                 "[0-9A-Za-z_][0-9A-Za-z_.-]*",
                 "Write for example 2.4.0-cuda12.4-cudnn9-runtime.",
             )
-        ).says("Tag of the image pytorch/pytorch; latest by default."),
+        ).says(
+            "Tag of the image pytorch/pytorch; with `image` it has no meaning.",
+            default="latest",
+            example="2.4.0-cuda12.4-cudnn9-runtime",
+            local="used in containers only",
+        ),
         "tensorboard": Boolean().says(
-            "Whether TensorBoard shows the output; false by default."
+            "Whether a TensorBoard shows the output while the run is active.",
+            default=False,
+            example=True,
+            local="as a process, from your own environment",
+            cluster="in a pod, which `riseml tensorboard` reaches",
         ),
         "workers": WORKERS.says(
-            "Workers, each on one node, and the processes of each."
+            "Workers, each on one node, and the processes of each: a number, or a mapping.",
+            otherwise="one job runs the commands once",
+            example={"count": 2, "processes": 2},
         ),
     },
 )

@@ -101,28 +101,55 @@ _HOROVOD_ADVICE = (
     "For Horovod write tensorflow: {horovod: {workers: {count: 4, processes: 2}}}, "
     "without distributed."
 )
+_RESOURCES = RESOURCES.says(
+    "What each of these jobs is guaranteed, with the keys of train.resources.",
+    otherwise="it is that of train.resources",
+    example={"cpus": 2, "mem": "2Gi"},
+)
 _MASTER = Record(
     Role,
-    {"resources": RESOURCES.says("Instead of train.resources.")},
+    {"resources": _RESOURCES},
     hints={"count": "There is one master, and 'worker' counts it."},
 )
 _COUNTED = Record(
-    Role, {"count": Integer(1).says("How many; 1 by default."), "resources": RESOURCES}
+    Role,
+    {
+        "count": Integer(1).says(
+            "Number of workers; the master is one of them.", default=1, example=3
+        ),
+        "resources": _RESOURCES,
+    },
 )
 _SERVERS = Record(
-    Role, {"count": Integer(0).says("How many; 1 by default."), "resources": RESOURCES}
+    Role,
+    {
+        "count": Integer(0).says("Number of parameter servers.", default=1, example=2),
+        "resources": _RESOURCES,
+    },
 )
 _ROLE = Shorthand(Integer(1), Role, _COUNTED)
 _DISTRIBUTED = Record(
     Distributed,
     {
         "ps": Shorthand(Integer(0), Role, _SERVERS).says(
-            "Parameter servers; none by default, and 1 in TensorFlow 1."
+            "Parameter servers: a number, or a mapping.",
+            otherwise="there is none, and 1 in TensorFlow 1",
+            example=1,
         ),
-        "worker": _ROLE.says("Workers, including the master."),
-        "master": _MASTER,
+        "worker": _ROLE.says(
+            "Workers, including the master: a number, or a mapping.",
+            default=1,
+            example=3,
+        ),
+        "master": _MASTER.says(
+            "The job that evaluates and saves.",
+            otherwise="it has train.resources",
+            example={"resources": {"cpus": 4}},
+        ),
         "chief": Nullable(Choice("master", "chief")).says(
-            "Key of the first task in TF_CONFIG; by version by default."
+            "Key of the first task in TF_CONFIG.",
+            otherwise="it is master in TensorFlow 1, chief since TensorFlow 2",
+            example="chief",
         ),
     },
     hints={
@@ -133,7 +160,18 @@ _DISTRIBUTED = Record(
 )
 _HOROVOD = Record(
     Horovod,
-    {"workers": WORKERS, "version": Nullable(Text("a version", f"{_TAG}+"))},
+    {
+        "workers": WORKERS.says(
+            "Workers, each on one node, and the processes of each: a number, or a mapping.",
+            example={"count": 2, "processes": 4},
+        ),
+        "version": Nullable(Text("a version", f"{_TAG}+")).says(
+            "Version of Horovod in the tag of the image riseml/tensorflow of 2018.",
+            default="latest",
+            example="0.13.2",
+            local="used in containers only",
+        ),
+    },
     required={"workers": "Write for example workers: {count: 2}."},
 )
 SECTION = Record(
@@ -145,15 +183,28 @@ SECTION = Record(
                 f"[0-9]+[.][0-9]+[.][0-9]+{_TAG}*|{_TAG}*latest",
                 "Write all three numbers, such as 1.5.0; '-gpu' is added when there are GPUs.",
             )
-        ).says("Tag of the image tensorflow/tensorflow; latest by default."),
+        ).says(
+            "Tag of the image tensorflow/tensorflow; with `image`, only its major version has a meaning.",
+            default="latest",
+            example="2.17.0",
+            local="used in containers only",
+        ),
         "tensorboard": Boolean().says(
-            "Whether TensorBoard shows the output; true by default."
+            "Whether a TensorBoard shows the output while the run is active.",
+            default=True,
+            example=False,
+            local="as a process, from your own environment",
+            cluster="in a pod, which `riseml tensorboard` reaches",
         ),
         "distributed": Nullable(_DISTRIBUTED, empty=True).says(
-            "Master, workers and parameter servers, connected by TF_CONFIG."
+            "Master, workers and parameter servers, connected by TF_CONFIG.",
+            otherwise="one job runs the commands",
+            example={"worker": 3, "ps": 1},
         ),
         "horovod": Nullable(_HOROVOD, empty=True).says(
-            "Workers, connected by Horovod."
+            "Workers, connected by Horovod; framework: horovod is the newer form.",
+            otherwise="one job runs the commands",
+            example={"workers": 2},
         ),
     },
     check=_exclusive,

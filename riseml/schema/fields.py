@@ -65,6 +65,7 @@ class Nullable(Value[T]):
     def __init__(self, value: Value[T], *, empty: bool = False) -> None:
         self.value = value
         self.empty = empty
+        self.expected = f"{value.expected}, or null"
 
     def read(self, node: Node, name: str, doc: Document) -> T | None:
         """Return the value or None."""
@@ -79,6 +80,10 @@ class Nullable(Value[T]):
         if self.empty:
             forms.append({"type": "object", "maxProperties": 0})
         return {"anyOf": [*forms, self.value.schema()]}
+
+    def mappings(self) -> Mapping[str, Value[Any]]:
+        """Return those of the value."""
+        return self.value.mappings()
 
 
 class OneOrMany(Value[tuple[T, ...]]):
@@ -114,6 +119,10 @@ class OneOrMany(Value[tuple[T, ...]]):
         if self.unique:
             array["uniqueItems"] = True
         return {"anyOf": [item, array]}
+
+    def mappings(self) -> Mapping[str, Value[Any]]:
+        """Return those of the items."""
+        return self.value.mappings()
 
     def _check_unique(self, nodes: list[Node], name: str, doc: Document) -> None:
         texts = set()
@@ -153,6 +162,10 @@ class Shorthand(Value[T]):
         """Return both forms."""
         return {"anyOf": [self.short.schema(), self.value.schema()]}
 
+    def mappings(self) -> Mapping[str, Value[Any]]:
+        """Return those of the full form."""
+        return self.value.mappings()
+
 
 class Mapped(Value[dict[str, T]]):
     """A mapping whose keys the user chooses."""
@@ -183,6 +196,10 @@ class Mapped(Value[dict[str, T]]):
             "propertyNames": self.key.schema(),
             "additionalProperties": self.value.schema(),
         }
+
+    def mappings(self) -> Mapping[str, Value[Any]]:
+        """Return this mapping."""
+        return {"": self}
 
 
 class Record(Value[T]):
@@ -264,6 +281,10 @@ class Record(Value[T]):
             **required,
             "additionalProperties": False,
         }
+
+    def mappings(self) -> Mapping[str, Value[Any]]:
+        """Return this mapping."""
+        return {"": self}
 
     def _read_entries(
         self, entries: Entries, node: MappingNode, name: str, doc: Document

@@ -152,17 +152,37 @@ _RESOURCE_HINTS = {
 RESOURCES = Record(
     Resources,
     {
-        "cpus": Cores().says("Cores that each job is guaranteed; 1 by default."),
+        "cpus": Cores().says(
+            "Cores that each job is guaranteed; thousandths have the unit m (500m).",
+            default=1,
+            example=4,
+            local="a job may use more, unless the setting `resources.enforce` is true",
+            cluster="a job may use idle cores as well",
+        ),
         "mem": Memory().says(
-            "Memory that each job is guaranteed: megabytes, or with a unit (4Gi); 512 by default."
+            "Memory that each job is guaranteed: megabytes, or with a unit (4Gi).",
+            default=512,
+            example="4Gi",
+            local="a job may use more, unless the setting `resources.enforce` is true",
+            cluster="a job that uses more fails with the reason OOM",
         ),
         "gpus": Gpus().says(
-            "GPUs of each job, or the part of one that it shares with others (0.25); 0 by default."
+            "GPUs of each job, or the part of one that it shares with others (0.25).",
+            default=0,
+            example=2,
+            cluster="parts of a GPU need `gpu.fractions` in the administrator's values",
         ),
         "gpu_mem": Memory().says(
-            "Memory that each GPU has at least, or that a part of one needs (24G); any by default."
+            "Memory that each GPU has at least, or that a part of one needs:"
+            " megabytes, or with a unit (24G).",
+            otherwise="any GPU is suitable",
+            example="24G",
         ),
-        "gpu_type": GpuType().says("Type of the GPUs, such as a100; any by default."),
+        "gpu_type": GpuType().says(
+            "Type of the GPUs: words of the card's name, in upper or lower case.",
+            otherwise="any type is suitable",
+            example="a100",
+        ),
     },
     hints=_RESOURCE_HINTS,
     check=gpus.check,
@@ -192,9 +212,16 @@ WORKERS = Shorthand(
     Record(
         Workers,
         {
-            "count": Integer(1).says("How many workers, each on one node."),
+            "count": Integer(1).says(
+                "Number of workers; each is a job.",
+                example=2,
+                local="all of them run on this machine",
+                cluster="each is a pod, on any node with room for it",
+            ),
             "processes": Nullable(Integer(1)).says(
-                "Processes of each worker; one per GPU by default."
+                "Number of processes of each worker.",
+                otherwise="there is one for each GPU, at least one",
+                example=2,
             ),
         },
         required={"count": "Write for example count: 2."},

@@ -1,5 +1,6 @@
 """Base of all kinds of values in riseml.yml: each reads a YAML node and has a JSON Schema, so that the two agree."""
 
+from collections.abc import Mapping
 from copy import copy
 from typing import Any, Generic, Self, TypeVar
 
@@ -17,18 +18,43 @@ class Value(Generic[T]):
     """One kind of value.
 
     `expected` completes the sentence "must be …". `kinds` are the YAML kinds of its scalars.
-    `about` is the sentence that editors show.
+    `about` is the sentence that editors and the reference show. `default` is the value of an
+    absent key, or `otherwise` says what it is. `local` and `cluster` say what differs between
+    one machine and a cluster.
     """
 
     expected = "a value"
     kinds: tuple[str, ...] = ()
     about = ""
+    default: Any = None
+    otherwise = ""
+    example: Any = None
+    local = ""
+    cluster = ""
 
-    def says(self, about: str) -> Self:
-        """Return the same kind of value with a sentence for editors."""
+    def says(
+        self,
+        about: str,
+        *,
+        default: Any = None,
+        otherwise: str = "",
+        example: Any = None,
+        local: str = "",
+        cluster: str = "",
+    ) -> Self:
+        """Return the same kind of value with sentences for editors and the reference."""
         described = copy(self)
         described.about = about
+        described.default = default
+        described.otherwise = otherwise
+        described.example = example
+        described.local = local
+        described.cluster = cluster
         return described
+
+    def mappings(self) -> "Mapping[str, Value[Any]]":
+        """Return the mappings that are such a value, by a word that tells several forms apart."""
+        return {}
 
     def read(self, node: Node, name: str, doc: Document) -> T | None:
         """Return the node's value, or None after noting in `doc` what is wrong with it.
@@ -45,7 +71,19 @@ class Value(Generic[T]):
         """Return the schema with the sentence for editors."""
         if not self.about:
             return self.schema()
-        return {"description": self.about, **self.schema()}
+        sentences = [self.about]
+        notes: Schema = {}
+        if self.default is not None:
+            notes["default"] = self.default
+        if self.otherwise:
+            sentences.append(f"By default {self.otherwise}.")
+        if self.local:
+            sentences.append(f"On one machine: {self.local}.")
+        if self.cluster:
+            sentences.append(f"On a cluster: {self.cluster}.")
+        if self.example is not None:
+            notes["examples"] = [self.example]
+        return {"description": " ".join(sentences), **notes, **self.schema()}
 
     def refuse(self, node: Node, name: str, doc: Document, advice: str = "") -> None:
         """Note that the node is not of this kind; `advice` is for nodes that have no better one."""

@@ -47,19 +47,28 @@ SECTION = Record(
     Options,
     {
         "max_resource": Integer(2).says(
-            "The step, such as the epoch, at which an experiment is complete."
+            "The step, such as the epoch, at which an experiment is complete.",
+            example=81,
         ),
         "min_resource": Integer(1).says(
-            "The step of the first comparison; a 27th of max_resource by default."
+            "The step of the first comparison.",
+            otherwise="it is a 27th of max_resource, at least 1",
+            example=3,
         ),
         "reduction": Integer(2).says(
-            "Of so many experiments, one continues at each comparison; 3 by default."
+            "Of so many experiments, one continues at each comparison.",
+            default=3,
+            example=4,
         ),
         "trials": Integer(1).says(
-            "Number of experiments, drawn at random; all combinations by default."
+            "Number of experiments, drawn at random.",
+            otherwise="all combinations are run; with a distribution it is required",
+            example=64,
         ),
         "seed": Integer(0).says(
-            "Number that decides all random choices; by default, each run has its own."
+            "Number that decides all random choices.",
+            otherwise="each run has its own",
+            example=1,
         ),
     },
     required={"max_resource": "Write for example max_resource: 81."},

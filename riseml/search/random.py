@@ -29,9 +29,11 @@ class Options:
 SECTION = Record(
     Options,
     {
-        "trials": Integer(1).says("Number of experiments."),
+        "trials": Integer(1).says("Number of experiments.", example=20),
         "seed": Integer(0).says(
-            "Number that decides all random choices; by default, each run has its own."
+            "Number that decides all random choices.",
+            otherwise="each run has its own",
+            example=1,
         ),
     },
     required={"trials": "Write for example trials: 20."},

@@ -41,18 +41,25 @@ class Options:
 SECTION = Record(
     Options,
     {
-        "trials": Integer(1).says("Number of experiments."),
+        "trials": Integer(1).says("Number of experiments.", example=30),
         "seed": Integer(0).says(
-            "Number that decides all random choices; by default, each run has its own."
+            "Number that decides all random choices.",
+            otherwise="each run has its own",
+            example=1,
         ),
         "batch": Integer(1).says(
-            "Number of experiments in a round; by default, as many as run at the same time."
+            "Number of experiments in a round.",
+            otherwise="it is as many as run at the same time",
+            example=4,
         ),
         "startup": Integer(1).says(
-            "Number of first trials that are random; 10 by default."
+            "Number of first trials that are random.", default=10, example=5
         ),
         "image": Text("a Docker image", most=500).says(
-            "Image with Python 3.11 or newer, in which optuna is installed to choose parameters."
+            "Image with Python 3.11 or newer, in which optuna is installed to choose parameters.",
+            default="python:3.12-slim",
+            example="python:3.13-slim",
+            local="not used",
         ),
     },
     required={"trials": "Write for example trials: 30."},
