@@ -11,7 +11,9 @@ A page is Markdown. Its console blocks are the steps that a reader takes:
     <!-- same: loosely -->        only half of the words of the next block's outputs have to be the same
 
 In a console block, a line that begins with `$ ` is a command, and `> ` continues a command whose line
-ends with a backslash or opens a here-document. Other lines are the output of the command above.
+ends with a backslash or opens a here-document. Other lines are the output of the command above. Where
+several people share a page, the prompt names who types: `paul$ riseml status`. Each has a home of
+their own; all begin in the folder of the page.
 """
 
 import re
@@ -28,6 +30,7 @@ SUITES = (DEFAULT, "cluster", "containers", "frameworks", "browser", NEVER)
 _OTHERS = ("docs/_build/", "docs/decisions/", "docs/contributing/")
 _SESSIONS = {"docs/cluster/session.md"}
 _COMMENT = re.compile(r"^<!-- (?P<key>file|setup|run|exit|same): (?P<value>.+) -->$")
+_PROMPT = re.compile(r"(?P<person>[a-z]*)\$ (?P<text>.*)")
 _FENCE = re.compile(r"^ *(?P<fence>```+)(?P<language>\w*)[^`]*$")
 _KEYS = frozenset({"file", "setup", "run", "exit", "same"})
 
@@ -46,6 +49,7 @@ class Command:
 
     text: str
     line: int
+    person: str = ""
     output: list[str] = field(default_factory=list)
     status: int | None = 0
     loosely: bool = False
@@ -140,8 +144,8 @@ def blocks(text: str) -> list[Block]:
     found = []
     for code in codes(text):
         if not isinstance(code, Code):
-            line, hidden = code
-            found.append(Block(DEFAULT, "", line, [Command(hidden, line, hidden=True)]))
+            line, setup = code
+            found.append(Block(DEFAULT, "", line, [_hidden(setup, line)]))
             continue
         if "file" in code.marks:
             content = "\n".join(_outdented(code.lines)) + "\n"
@@ -155,6 +159,13 @@ def blocks(text: str) -> list[Block]:
             found.append(_block(code, [*commands]))
     _follow_suites(found)
     return found
+
+
+def _hidden(text: str, line: int) -> Command:
+    prompt = _PROMPT.fullmatch(text)
+    if prompt is None:
+        return Command(text, line, hidden=True)
+    return Command(prompt["text"], line, prompt["person"], hidden=True)
 
 
 def _follow_suites(found: list[Block]) -> None:
@@ -177,11 +188,14 @@ def _block(code: Code, steps: list[Command | File]) -> Block:
 def _commands(code: Code) -> Iterator[Command]:
     command = None
     for index, line in enumerate(_outdented(code.lines), code.line):
-        if line.startswith("$ "):
+        prompt = _PROMPT.fullmatch(line)
+        if prompt is not None:
             if command:
                 yield command
             loosely = code.marks.get("same") == "loosely"
-            command = Command(line[2:], index + 1, loosely=loosely)
+            command = Command(
+                prompt["text"], index + 1, prompt["person"], loosely=loosely
+            )
             command.first = command.end = index + 1
         elif command is None:
             raise PageError(

@@ -5,6 +5,7 @@ begins in an empty folder with its name. Its processes have ended when the shell
 """
 
 import os
+import re
 import select
 import shlex
 import shutil
@@ -36,45 +37,50 @@ _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 class Provision:
     """What a page finds on the machine beyond a usual Python and RiseML.
 
-    `files` are written to its home. Where a page shows a key of `images`, the value is used.
+    `files` are written to its home. Where a page shows a key of `images`, the value is used; so
+    with the words of `names`. `people` has further variables of those whom prompts name.
     """
 
     python: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    people: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class Shell:
     """A bash, with a home of its own, that keeps directory and variables from command to command."""
 
-    def __init__(self, page: str, provision: Provision | None = None) -> None:
+    def __init__(
+        self,
+        page: str,
+        provision: Provision | None = None,
+        person: str = USER,
+        reader: "Shell | None" = None,
+    ) -> None:
         provision = provision or Provision()
-        python = provision.python
-        self._images = provision.images
+        self._page, self._provision = page, provision
+        self._people: dict[str, Shell] = {}
+        self._is_reader = reader is None
         # The path of a socket below it must be short.
-        self.root = Path(tempfile.mkdtemp(prefix="doc-", dir="/tmp")).resolve()
-        self.home = self.root / "home" / USER
-        self.folder = self.home / page
-        self.folder.mkdir(parents=True)
+        self.root: Path = reader.root if reader else _folder()
+        self.home = self.root / "home" / person
+        self.folder: Path = reader.folder if reader else self.home / page
+        self.folder.mkdir(parents=True, exist_ok=True)
         programs = self.home / ".local" / "bin"
         programs.mkdir(parents=True)
         _write_script(
             programs / "riseml", f'exec {shlex.quote(sys.executable)} -m riseml "$@"'
         )
         system = self.root / "usr" / "bin"
-        system.mkdir(parents=True)
-        for program in ("python", "python3"):
-            if python:
-                # A link to the Python of a virtual environment would not find its packages.
-                _write_script(system / program, f'exec {shlex.quote(python)} "$@"')
-            else:
-                (system / program).symlink_to(os.path.realpath(sys.executable))
+        if reader is None:
+            _install_python(system, provision.python)
         self.environment = {
             "PATH": f"{programs}:{system}:{_SYSTEM_PATH}",
             "HOME": str(self.home),
-            "USER": USER,
-            "LOGNAME": USER,
+            "USER": person,
+            "LOGNAME": person,
             "LANG": "C.UTF-8",
             "SHELL": "/bin/bash",
             "COLUMNS": "110",
@@ -82,6 +88,7 @@ class Shell:
             "RISEML_RUNNER": "process",
             **_checkout(),
             **provision.variables,
+            **provision.people.get(person, {}),
         }
         for name, text in provision.files.items():
             (self.home / name).write_text(text, "utf-8")
@@ -109,6 +116,14 @@ class Shell:
     ) -> None:
         self.close()
 
+    def of(self, person: str) -> "Shell":
+        """Return the shell of a person; the reader has none of the names."""
+        if not person:
+            return self
+        if person not in self._people:
+            self._people[person] = Shell(self._page, self._provision, person, self)
+        return self._people[person]
+
     def write(self, name: str, text: str) -> None:
         """Write a file of the page, relative to the current directory of the shell."""
         directory, _ = self.run("pwd")
@@ -122,7 +137,7 @@ class Shell:
         Raises:
             TimeoutError: it has not ended in time; the text says which one.
         """
-        file = self.root / "command"
+        file = self.home / ".command"
         file.write_text(self._typed(command) + "\n", "utf-8")
         lines = (
             f"(exit {self._status}); . {file} < /dev/null; printf '\\n{_END}%s\\n' $?\n"
@@ -153,13 +168,17 @@ class Shell:
 
     def _shown(self, text: str) -> str:
         text = text.replace(str(self.root), "")
-        for shown, used in self._images.items():
+        for shown, used in self._provision.images.items():
+            text = text.replace(used, shown)
+        for shown, used in self._provision.names.items():
             text = text.replace(used, shown)
         return text.replace(socket.gethostname(), HOST)
 
     def _typed(self, text: str) -> str:
-        for shown, used in self._images.items():
+        for shown, used in self._provision.images.items():
             text = text.replace(shown, used)
+        for shown, used in self._provision.names.items():
+            text = re.sub(rf"\b{shown}\b", used, text)
         return text
 
     def _real(self, shown: str) -> Path:
@@ -171,6 +190,8 @@ class Shell:
     def close(self) -> None:
         """End everything that the page has started, and remove its home."""
         assert self._process.stdin
+        for shell in self._people.values():
+            shell.close()
         for home in (self.home / ".riseml", *self.home.glob("*/.riseml")):
             if home.exists():
                 protocol.stop_controller(home)
@@ -181,11 +202,14 @@ class Shell:
             process.kill()
             process.wait(10)
         os.close(self._reading)
-        shutil.rmtree(self.root, onerror=_make_writable)
+        if self._is_reader:
+            shutil.rmtree(self.root, onerror=_make_writable)
 
     def processes(self) -> list[psutil.Process]:
-        """Return the processes whose home is that of the page, other than the shell."""
+        """Return the processes whose home is that of the page, other than the shells."""
         found = []
+        for shell in self._people.values():
+            found += shell.processes()
         for process in psutil.process_iter():
             try:
                 home = process.environ().get("HOME")
@@ -194,6 +218,21 @@ class Shell:
             if home == str(self.home) and process.pid != self._process.pid:
                 found.append(process)
         return found
+
+
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="doc-", dir="/tmp")).resolve()
+
+
+def _install_python(folder: Path, python: str) -> None:
+    """Put a Python into a folder, empty for the usual one."""
+    folder.mkdir(parents=True)
+    for program in ("python", "python3"):
+        if python:
+            # A link to the Python of a virtual environment would not find its packages.
+            _write_script(folder / program, f'exec {shlex.quote(python)} "$@"')
+        else:
+            (folder / program).symlink_to(os.path.realpath(sys.executable))
 
 
 def _write_script(path: Path, line: str) -> None:

@@ -1,11 +1,13 @@
 """What a page finds on the machine in each suite, beyond Python and RiseML.
 
-cluster      `my.key` in the home, of a user of the cluster of KUBECONFIG, and `$ADMIN_KUBECONFIG`
+cluster      `my.key` in the home, of a user of the cluster of KUBECONFIG, and `$ADMIN_KUBECONFIG`; where a
+             page has the prompt `admin$`, this administrator has KUBECONFIG, and creates users itself
 containers   podman, with an image in place of python:3.12-slim
 frameworks   `python` with the framework that the page is named after
 """
 
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +44,8 @@ def _containers(path: Path, request: pytest.FixtureRequest) -> Provision:
 def _cluster(path: Path, request: pytest.FixtureRequest) -> Provision:
     from tests.cluster.installed import REGISTRY  # noqa: PLC0415
 
+    if "\nadmin$ " in path.read_text("utf-8"):
+        return _administration(request)
     user = request.getfixturevalue("user")
     image = os.environ.get("RISEML_TEST_BASE_IMAGE", f"{REGISTRY}/base:1")
     return Provision(
@@ -49,6 +53,37 @@ def _cluster(path: Path, request: pytest.FixtureRequest) -> Provision:
         files={"my.key": f"{user.key}\n"},
         images={IMAGE: image},
     )
+
+
+def _administration(request: pytest.FixtureRequest) -> Provision:
+    """Return what an administrator finds, whose users have other names in each run."""
+    from riseml.cluster.api import Api  # noqa: PLC0415
+    from tests.cluster import residents  # noqa: PLC0415
+    from tests.cluster.installed import IMAGE as BUILDKIT  # noqa: PLC0415
+    from tests.cluster.installed import REGISTRY  # noqa: PLC0415
+
+    request.getfixturevalue("values")
+    api: Api = request.getfixturevalue("api")
+    # As long as those of the page, so that columns stay as they are; no hash contains a q or z.
+    suffix = "".join(random.choices("0123456789", k=2))
+    names = {"paul": f"zq{suffix}", "ida": f"q{suffix}"}
+
+    def remove_users() -> None:
+        for name in names.values():
+            residents.leave(api, f"riseml-{name}")
+
+    request.addfinalizer(remove_users)
+    image = os.environ.get("RISEML_TEST_BASE_IMAGE", f"{REGISTRY}/base:1")
+    images = {
+        IMAGE: image,
+        "registry.example.com:5000": REGISTRY,
+        "mirror.example.com/alpine/git:2": "localhost/base:1",
+        "mirror.example.com/moby/buildkit:0.18": BUILDKIT,
+        "/srv/riseml/": "/var/lib/riseml-volumes/",
+        "https://cluster.example.com:6443": api.connection.server,
+    }
+    people = {"admin": {"KUBECONFIG": os.environ["KUBECONFIG"]}}
+    return Provision(images=images, names=names, people=people)
 
 
 _PROVISIONS: dict[str, Callable[[Path, pytest.FixtureRequest], Provision]] = {

@@ -7,7 +7,7 @@ import pytest
 from tests.documentation import configurations, options, pages
 from tests.documentation.comparison import is_same, is_similar
 from tests.documentation.pages import Command, File
-from tests.documentation.shell import Shell
+from tests.documentation.shell import Provision, Shell
 from tests.documentation.walk import rewritten, selected, walk
 
 PAGE = """# A page
@@ -234,3 +234,32 @@ def test_a_wrong_riseml_yml_is_a_problem(block: str, tmp_path: Path) -> None:
 
 def test_a_part_of_a_riseml_yml_is_completed(tmp_path: Path) -> None:
     assert not configurations.error_of("train:\n  results: {loss: min}\n", tmp_path)
+
+
+def test_a_prompt_names_who_types() -> None:
+    page = """<!-- setup: admin$ echo 1 > ~/mine; echo 2 > shared -->
+
+```console
+admin$ cat ~/mine; echo $KUBECONFIG; basename $HOME
+1
+of the test
+admin
+ida$ ls ~/mine 2> /dev/null || cat shared
+2
+ida$ echo ida validates
+ida validates
+```
+"""
+    provision = Provision(
+        names={"ida": "q42"}, people={"admin": {"KUBECONFIG": "of the test"}}
+    )
+    with Shell("page", provision) as shell:
+        walked = walk("page", selected(pages.blocks(page), "default"), shell)
+        root = shell.root
+        assert shell.of("ida").run("echo ida validates > here; cat here") == (
+            "ida validates\n",
+            0,
+        )
+        assert (shell.folder / "here").read_text() == "q42 validates\n"
+    assert walked.problems == []
+    assert not root.exists()

@@ -12,7 +12,7 @@ from _pytest.mark import ParameterSet
 from tests.documentation import configurations, options, pages
 from tests.documentation.shell import Shell
 from tests.documentation.suites import provision
-from tests.documentation.walk import folder, selected, walk
+from tests.documentation.walk import folder, rewritten, selected, walk
 
 _MARKS = {
     "cluster": pytest.mark.cluster,
@@ -61,6 +61,9 @@ def test_a_page_is_right(
     blocks = selected(pages.blocks(_text(path)), suite)
     with Shell(folder(path), provision(suite, path, request)) as shell:
         walked = walk(pages.name(path), blocks, shell)
+    if request.config.getoption("--rewrite", default=False):
+        text = rewritten(_text(path), walked.outputs, everything=False)
+        path.write_text(text, "utf-8")
     assert not shell.processes()
     assert not walked.problems, "\n\n".join(walked.problems)
 

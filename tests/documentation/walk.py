@@ -34,7 +34,7 @@ def walk(page: str, blocks: Sequence[Block], shell: Shell) -> Walk:
             if not isinstance(step, Command):
                 shell.write(step.name, step.text)
                 continue
-            output, status = shell.run(step.text)
+            output, status = shell.of(step.person).run(step.text)
             lines = [line.rstrip() for line in output.splitlines()]
             if not step.hidden:
                 walked.outputs.append((step, lines))
@@ -42,7 +42,7 @@ def walk(page: str, blocks: Sequence[Block], shell: Shell) -> Walk:
             if problem:
                 command = step.text.replace("\n", "\n> ")
                 walked.problems.append(
-                    f"{page}.md:{step.line}: {problem}\n$ {command}\n{output}"
+                    f"{page}.md:{step.line}: {problem}\n{step.person}$ {command}\n{output}"
                 )
     return walked
 
