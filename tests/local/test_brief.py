@@ -1,5 +1,6 @@
 """Reads for tables: the same as complete reads, without the jobs that tables do not show."""
 
+import sqlite3
 from dataclasses import replace
 
 from riseml.client import views
@@ -74,6 +75,17 @@ def test_a_set_that_has_ended_has_no_jobs(lab: Lab) -> None:
     ended = [State.FINISHED, State.FAILED, State.KILLED, State.KILLED]
     assert states(brief) == ended
     assert brief == without_jobs(lab.engine.read(run))
+
+
+def test_a_damaged_row_does_not_hide_a_good_record(lab: Lab) -> None:
+    run = start(lab, "parameters: {n: [0, 1]}\nrun: python3 job.py {{n}}")
+    lab.wait(run)
+    complete = lab.engine.read(run)
+    with sqlite3.connect(lab.engine.home / "riseml.db") as database:
+        database.execute("UPDATE experiments SET data = '{' WHERE sub = 2")
+    database.close()
+    for sub in (None, 1, 2):
+        assert views.read_brief(lab.engine, replace(run, sub=sub)) == complete
 
 
 def test_the_experiment_in_an_id_has_its_jobs(lab: Lab) -> None:

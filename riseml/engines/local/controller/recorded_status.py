@@ -7,6 +7,7 @@ from riseml.dataclass import replace
 from riseml.engines.local import marks
 from riseml.engines.local.controller import stored_experiments
 from riseml.engines.local.queries import Queries
+from riseml.errors import DamagedError
 from riseml.status import SetStatus
 from riseml.status.shards import merged
 
@@ -43,7 +44,11 @@ def _brief(store: Queries, key: int, sub: int | None) -> SetStatus:
         # SQLite cannot read it, so it cannot read one of its experiments either.
         return _decoded(store, key, data)
     run = _decoded(store, key, {**data, "experiments": ()})
-    experiments = stored_experiments.read(store, key)
+    try:
+        experiments = stored_experiments.read(store, key)
+    except DamagedError:
+        # The record has the experiment whose row is damaged.
+        return _complete(store, key)
     is_known = len(experiments) == sum(run.counts.values())
     for position, experiment in enumerate(experiments):
         if experiment.number == sub:
