@@ -173,6 +173,14 @@ class Folder:
         seen = (self.mode, self.times, self.names, self.listing)
         return KnownFolder(*seen, packed, folders, self.tree, self.totals)
 
+    def is_known(self) -> bool:
+        """Return whether `known` returns what it returned at the last snapshot."""
+        # Equal listings mean equal names and files.
+        if not self.is_reused or not self.is_same:
+            return False
+        previous = self.previous
+        return self.tree == previous.tree and self.times == previous.times
+
     def _count(self) -> Totals:
         keys = [key for key, _ in self.files.values()]
         sizes = [key[SIZE] for key in keys]
