@@ -79,10 +79,15 @@ class Contexts:
         """Return the connection for a context; without `name`, for the current one.
 
         Raises:
-            NotFoundError: there is no such context.
+            NotFoundError: there is no such context, or none is chosen.
             InvalidInputError: it is incomplete, or was written by RiseML 1.
         """
         name = name or self.current
+        if not name:
+            raise NotFoundError(
+                "no context is chosen",
+                "Choose one with `riseml config use`, or log in with `riseml user login`.",
+            )
         context = self._content("contexts", name)
         if not context:
             names = listed(self.names, "none yet")

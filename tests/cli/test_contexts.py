@@ -10,6 +10,7 @@ import pytest
 from riseml.cluster import contexts, keys
 from riseml.cluster.api import Api
 from riseml.cluster.connection import Connection
+from riseml.errors import NotFoundError
 from tests.cli.conftest import Riseml
 
 PAUL = Connection(
@@ -163,3 +164,17 @@ def test_a_wrong_setting_is_refused(
     assert result.status == 2
     assert message in result.err
     assert not settings_file.exists()
+
+
+def test_a_connection_without_a_context_says_how_to_choose_one(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="no context is chosen") as failure:
+        contexts.load(tmp_path / "config").connection()
+    assert "`riseml config use`" in failure.value.advice
+
+
+def test_an_engine_without_runners_refuses_one(riseml: Riseml, tmp_path: Path) -> None:
+    file = tmp_path / "riseml.yml"
+    file.write_text("project: net\ntrain: {image: python:3.12, run: 'true'}\n", "utf-8")
+    result = riseml("train", "-f", str(file), "--runner", "podman")
+    assert result.status == 1
+    assert "has no runners: its jobs run in pods" in result.err
