@@ -4,10 +4,14 @@ import re
 from collections.abc import Callable
 
 import key_reference
+import message_reference
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
-PAGES: dict[str, Callable[[], str]] = {"riseml-yml": key_reference.markdown}
+PAGES: dict[str, Callable[[], str]] = {
+    "messages": message_reference.markdown,
+    "riseml-yml": key_reference.markdown,
+}
 """Functions that return Markdown, by the names in the pages."""
 
 _MARK = re.compile(r"<!-- generated: ([a-z-]+) -->")
