@@ -250,7 +250,7 @@ def _version() -> str:
 def _job_library() -> dict[str, object]:
     from riseml import templating  # noqa: PLC0415
 
-    path = templating.folder() / "riseml.py"
+    path = templating.folder() / "library/riseml.py"
     library: dict[str, object] = {"__name__": "riseml"}
     # The file is RiseML's own, but not a module of this package: jobs import it without one.
     exec(compile(path.read_bytes(), str(path), "exec"), library)  # noqa: S102

@@ -194,7 +194,7 @@ def checkout(names: Names) -> UserContainer:
             + templating.read("original.sh")
             + _WRITE_LIBRARY,
             "checkout",
-            templating.read("riseml.py"),
+            templating.read("library/riseml.py"),
         ],
         env=variables(
             {
@@ -220,7 +220,9 @@ def fetched(names: Names, folder: str) -> list[Artifact]:
             repo=names.origin.git_url,
             revision=names.origin.revision or None,
         ),
-        RawArtifact(name="library", path=LIBRARY, data=templating.read("riseml.py")),
+        RawArtifact(
+            name="library", path=LIBRARY, data=templating.read("library/riseml.py")
+        ),
     ]
 
 

@@ -239,7 +239,7 @@ def _code(options: Standalone) -> dict[str, str]:
 
     A raw artifact would be in the status of every node, which has to fit into 1 MiB as well.
     """
-    library = literal(templating.read("riseml.py"))
+    library = literal(templating.read("library/riseml.py"))
     return {"RISEML_LIBRARY": library, **_chunks(options.archive)}
 
 

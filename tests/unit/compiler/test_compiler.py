@@ -482,7 +482,7 @@ def test_the_code_is_checked_out_from_the_store() -> None:
     }
     assert templating.read("original.sh") in checkout["args"][0]
     assert checkout["args"][0].startswith(templating.read("checkout.sh"))
-    assert checkout["args"][2] == templating.read("riseml.py")
+    assert checkout["args"][2] == templating.read("library/riseml.py")
     assert {m["mountPath"]: m.get("readOnly") for m in checkout["volumeMounts"]} == {
         "/store": True,
         "/riseml": None,
@@ -506,7 +506,7 @@ def test_the_code_comes_from_a_git_remote_as_an_artifact() -> None:
         "git": {"repo": "https://example.org/mnist.git", "revision": "main"},
     }
     assert library["path"] == "/riseml/lib/riseml.py"
-    assert library["raw"]["data"] == templating.read("riseml.py")
+    assert library["raw"]["data"] == templating.read("library/riseml.py")
     assert "initContainers" not in train
     assert not {"store", "code"} & {
         volume["name"] for volume in document["spec"]["volumes"]

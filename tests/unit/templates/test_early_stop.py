@@ -253,7 +253,7 @@ class Job:
         }
         library = self.own / "lib"
         library.mkdir()
-        shutil.copy(templating.folder() / "riseml.py", library)
+        shutil.copy(templating.folder() / "library/riseml.py", library)
         self.env = {
             **inherited,
             "OUTPUT_DIR": str(self.output),
@@ -442,7 +442,7 @@ def test_a_program_that_asks_is_not_stopped_by_a_signal(job: Job) -> None:
 
 def test_outside_of_a_search_a_program_never_stops() -> None:
     library = ModuleType("riseml")
-    path = templating.folder() / "riseml.py"
+    path = templating.folder() / "library/riseml.py"
     exec(compile(path.read_bytes(), str(path), "exec"), library.__dict__)
     assert library.should_stop() is False
 

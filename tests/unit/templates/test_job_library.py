@@ -17,7 +17,7 @@ import pytest
 import riseml
 from riseml import templating
 
-PATH = templating.folder() / "riseml.py"
+PATH = templating.folder() / "library/riseml.py"
 
 
 class Scalar:
