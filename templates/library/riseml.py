@@ -1,4 +1,4 @@
-"""Library for jobs to report results and progress to RiseML. It never raises, inside or outside of a job.
+"""Library for jobs to report results and progress to RiseML. It never raises, and does nothing outside of a job.
 
     import riseml
     riseml.report_result(accuracy=0.93, loss=0.21)
@@ -7,17 +7,23 @@
     riseml.should_stop()  # whether a search that compares experiments early stops this one
 
 It is one file for Python 2.7 and 3.4 or newer that needs only the standard library, and is on every job's PYTHONPATH.
+The distribution riseml-report contains it for machines without RiseML.
 """
 
 from __future__ import print_function
 
 import errno
-import fcntl
 import json
 import math
 import os
 import sys
 import time
+
+try:
+    import fcntl
+except ImportError:
+    # Windows, where no job runs
+    fcntl = None
 
 __all__ = ["experiment_id", "report_progress", "report_result", "should_stop"]
 
@@ -47,10 +53,11 @@ def report_result(**values):
     """Report values by name, in addition to those of earlier calls; the latest value of a name counts.
 
     Numbers of numpy, torch and similar libraries become plain numbers, arrays become lists, and NaN and infinities
-    become their names.
+    become their names. Outside of a job, nothing happens.
     """
     try:
-        _report(values)
+        if os.environ.get("RESULT_FILE"):
+            _report(values)
     except Exception as error:  # noqa: BLE001 - a report must never end a training
         _note("the result could not be reported: {0}".format(error))
 
@@ -86,17 +93,15 @@ def _should_stop():
 
 
 def report_progress(done, total):
-    """Report that `done` of `total` steps are done."""
-    _flush()
+    """Report that `done` of `total` steps are done. Outside of a job, nothing happens."""
     try:
         path = os.environ.get("ARGO_PROGRESS_FILE")
         if path:
+            _flush()
             total = max(int(total), 1)
             progress = "{0}/{1}".format(min(max(int(done), 0), total), total)
             _replace(path, progress + "\n")
             _publish_progress(progress, int(done) >= total)
-        elif not experiment_id():
-            _note("{0} of {1} done (outside of an experiment: not reported)".format(done, total))
     except Exception as error:  # noqa: BLE001
         _note("the progress could not be reported: {0}".format(error))
 
@@ -144,9 +149,6 @@ def _report(values):
     _flush()
     path = os.environ.get("RESULT_FILE")
     plain = _masked(dict((name, _plain(value)) for name, value in values.items()))
-    if not path:
-        assignments = ["{0}={1}".format(name, json.dumps(plain[name])) for name in sorted(plain)]
-        return _note("{0} (outside of an experiment: not reported)".format(", ".join(assignments)))
     _reported.update(plain)
     _early["reports"] = _early.get("reports", 0) + 1
     target, is_locked = _open_locked(path)

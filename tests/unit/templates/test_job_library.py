@@ -239,18 +239,65 @@ def test_numbers_of_numpy_become_plain_numbers(
     assert _lines(results) == [{"a": 0.5, "b": 3, "c": [1, 2], "d": True}]
 
 
-def test_outside_of_a_job_a_report_is_printed(
-    library: ModuleType, capsys: pytest.CaptureFixture[str]
+# Each call, and what it returns outside of a job
+_OUTSIDE = {
+    "report_result(loss=1, accuracy=object())": None,
+    "report_progress(3, 10)": None,
+    "report_progress('no number', None)": None,
+    "experiment_id()": None,
+    "should_stop()": False,
+}
+
+
+@pytest.mark.parametrize("call", _OUTSIDE)
+def test_outside_of_a_job_nothing_happens(
+    library: ModuleType,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
 ) -> None:
-    library.report_result(loss=1, accuracy=0.5)
-    library.report_progress(3, 10)
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err == (
-        "riseml: accuracy=0.5, loss=1 (outside of an experiment: not reported)\n"
-        "riseml: 3 of 10 done (outside of an experiment: not reported)\n"
+    monkeypatch.chdir(tmp_path)
+    assert eval(call, vars(library)) is _OUTSIDE[call]
+    assert capfd.readouterr() == ("", "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_it_can_be_imported_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    module = ModuleType("riseml")
+    exec(compile(PATH.read_bytes(), str(PATH), "exec"), module.__dict__)
+    assert module.report_result(loss=1) is None
+
+
+_OLD_PYTHON = """
+import riseml
+riseml.report_result(loss=0.5, text=u"\\u00e9")
+riseml.report_result(accuracy=1)
+riseml.report_progress(3, 10)
+assert riseml.experiment_id() == "14.3"
+assert riseml.should_stop() is False
+"""
+
+
+@pytest.mark.parametrize("name", ["python2.7", "python3.6", "python3.8", "python3.13"])
+def test_old_and_new_versions_of_python_report(
+    tmp_path: Path, results: Path, name: str
+) -> None:
+    python = shutil.which(name)
+    if not python or subprocess.run([python, "-V"], check=False).returncode:
+        pytest.skip(f"no {name} on this machine")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(PATH.parent),
+        "ARGO_PROGRESS_FILE": str(tmp_path / "progress"),
+    }
+    # The folder of the checkout comes first on the path of `python -c`.
+    subprocess.run(
+        [python, "-c", _OLD_PYTHON], cwd=tmp_path, env=environment, check=True
     )
-    assert library.experiment_id() is None
+    assert _lines(results)[-1] == {"accuracy": 1, "loss": 0.5, "text": "é"}
+    assert (tmp_path / "progress").read_text() == "3/10\n"
 
 
 def test_reports_never_raise(
