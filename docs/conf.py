@@ -19,7 +19,13 @@ author = "The RiseML authors"
 project_copyright = author
 version = release = riseml.__version__
 
-extensions = ["myst_parser", "generated_pages", "repository_links"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "myst_parser",
+    "docstrings",
+    "generated_pages",
+    "repository_links",
+]
 exclude_patterns = ["_build", "_ext", "_static"]
 root_doc = "index"
 
@@ -32,7 +38,7 @@ nitpicky = True
 suppress_warnings = ["misc.highlighting_failure"]
 # No page fetches anything: no fonts, no scripts, no inventories of other sites.
 html_theme = "furo"
-html_title = f"RiseML {version}"
+html_title = "RiseML"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
@@ -43,3 +49,9 @@ html_theme_options = {
     "source_directory": "docs/",
     "top_of_page_buttons": [],
 }
+
+# Docstrings have Markdown's backticks.
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_class_signature = "separated"

@@ -364,3 +364,19 @@ _PARSERS: dict[str, Callable[[Any, str], Any]] = {
 
 NAMES = tuple(_PARSERS)
 """The names of all settings, as files and `config set` have them."""
+
+ABOUT = {
+    "engine": "What runs experiments: local, or argo for a cluster."
+    " Without it, the context decides.",
+    "context": "The cluster that runs go to; `riseml config use` chooses it.",
+    "gitignore": "Whether snapshots leave out what .gitignore excludes.",
+    "plain": "Whether output is for screen readers: no lines are redrawn, no symbols.",
+    "runner": "What runs jobs on this machine: process, podman or docker;"
+    " auto chooses one of them.",
+    "workdir_limit": "Size of the files that a job may leave beside its code:"
+    " bytes, or with a unit (20 GB).",
+    "resources.enforce": "Whether a job on this machine may use no more than it requests.",
+    "gpus.shared_with_others": "Whether jobs on this machine may get GPUs on which"
+    " other programs hold memory.",
+}
+"""What each setting means, for the reference."""

@@ -3,14 +3,22 @@
 import re
 from collections.abc import Callable
 
+import api_reference
+import command_reference
+import exit_code_reference
 import key_reference
 import message_reference
+import settings_reference
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
 PAGES: dict[str, Callable[[], str]] = {
+    "commands": command_reference.markdown,
+    "exit-codes": exit_code_reference.markdown,
     "messages": message_reference.markdown,
+    "python-api": api_reference.markdown,
     "riseml-yml": key_reference.markdown,
+    "settings": settings_reference.markdown,
 }
 """Functions that return Markdown, by the names in the pages."""
 
