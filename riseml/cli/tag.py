@@ -7,7 +7,12 @@ from riseml.cli import output
 from riseml.cli.parameters import Argument, Option
 from riseml.client.client import Client
 
-RunIds = Annotated[list[str], Argument(metavar="ID", show_default=False, help="Runs.")]
+RunIds = Annotated[
+    list[str],
+    Argument(
+        metavar="ID", show_default=False, help="Runs to tag, or whose tags to show."
+    ),
+]
 Added = Annotated[
     list[str] | None,
     Option("-a", "--add", metavar="TAG", help="Add a tag; can be repeated."),
