@@ -142,19 +142,27 @@ def snapshot(
 
 
 def checkout(
-    repository: AnyPath, revision: str, folder: AnyPath, *, link: bool = False
+    repository: AnyPath,
+    revision: str,
+    folder: AnyPath,
+    *,
+    link: bool = False,
+    base: AnyPath | None = None,
 ) -> None:
     """Write a revision into `folder`, which is empty or does not exist yet.
 
     With `link`, large files are hard links to those of the repository where possible, so
-    nobody may ever write to them. It runs the same script as a pod of a cluster.
+    nobody may ever write to them. With `base`, the folder of an earlier checkout that nobody
+    writes to either, unchanged files are hard links to those there. Without a base, it runs
+    the same script as a pod of a cluster.
 
     Raises:
         HomeError: there is no such revision, the folder cannot be written, or Git is missing.
     """
     from riseml.project import restore  # noqa: PLC0415
 
-    restore.restore(repository, revision, folder, link=link)
+    if base is None or not restore.share(repository, revision, folder, base):
+        restore.restore(repository, revision, folder, link=link)
 
 
 def prune(repository: AnyPath, keep: Iterable[str]) -> None:

@@ -3,9 +3,10 @@
 import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from riseml import templating
-from riseml.errors import HomeError
+from riseml.errors import HomeError, ProjectError
 from riseml.project import AnyPath, progress
 
 # With these, Git reports its progress at once.
@@ -43,6 +44,33 @@ def restore(repository: AnyPath, revision: str, folder: AnyPath, *, link: bool) 
             f"cannot check out {revision} of {os.fspath(repository)}: {messages.strip()}",
             "Git must be installed, and the folder must be empty and writable.",
         )
+
+
+def share(repository: AnyPath, revision: str, folder: AnyPath, base: AnyPath) -> bool:
+    """Check a revision out with links to files of `base`; return whether it worked.
+
+    Otherwise the folder is empty.
+    """
+    # Many checkouts have no base.
+    from riseml.project import linked_checkout  # noqa: PLC0415
+
+    target = Path(os.path.abspath(folder))
+    target.mkdir(parents=True, exist_ok=True)
+    try:
+        linked_checkout.restore(
+            Path(os.path.abspath(repository)), revision, target, Path(base)
+        )
+    except (ProjectError, OSError):
+        # The script says what is wrong, unless it can do what links cannot.
+        import shutil  # noqa: PLC0415
+
+        for path in target.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        return False
+    return True
 
 
 def _messages(lines: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -249,6 +250,29 @@ def test_jobs_do_not_change_the_shared_checkout(lab: Lab) -> None:
     (checkout,) = (lab.engine.home / "checkouts" / "lab").iterdir()
     assert tree(checkout) == tree(lab.folder)
     assert (checkout / "b.txt").stat().st_mode & 0o777 == 0o644
+
+
+def test_revisions_share_unchanged_files_and_no_job_changes_them(lab: Lab) -> None:
+    writer = """
+        import os
+        open("a.txt", "r+").write("changed")
+        os.chmod("b.txt", 0o600)
+        os.link("c.txt", "d.txt")
+        open("d.txt", "a").write("changed")
+    """
+    lab.write({"train.py": writer, "a.txt": "a", "b.txt": "b", "c.txt": "c"})
+    checkouts = lab.engine.home / "checkouts" / "lab"
+    assert lab.run("run: python train.py").state is State.FINISHED
+    (first,) = checkouts.iterdir()
+    before = tree(first)
+    lab.write({"b.txt": "another"})
+    assert lab.run("run: python train.py").state is State.FINISHED
+    (second,) = set(checkouts.iterdir()) - {first}
+    assert tree(first) == before
+    assert tree(second) == tree(lab.folder)
+    assert (first / "a.txt").samefile(second / "a.txt")
+    assert not (first / "b.txt").samefile(second / "b.txt")
+    assert stat.S_IMODE((second / "b.txt").stat().st_mode) == 0o644
 
 
 def test_jobs_do_not_change_large_files_of_the_store(lab: Lab, copies: str) -> None:

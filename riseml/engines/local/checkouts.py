@@ -3,8 +3,9 @@
     train ──ensure──▶ <home>/checkouts/<project>/<revision> ──lower layer──▶ /code of each job
                                    └── `unused` ──▶ removed once no run needs it
 
-The folder `checkouts` exists only where overlays work. Where a checkout is missing, jobs
-make their own.
+Unchanged files are hard links to those of the checkout that was used last. Jobs cannot write
+to them, because an overlay copies a file before its first change. The folder `checkouts` exists
+only where overlays work. Where a checkout is missing, jobs make their own.
 """
 
 import os
@@ -53,6 +54,7 @@ def ensure(home: Path, project: str, revision: str) -> None:
     target = folder / project / revision
     if _touch(target):
         return
+    base = _latest(target.parent)
     # Only a new revision needs it.
     from riseml.project import checkout, repository_of  # noqa: PLC0415
 
@@ -60,7 +62,8 @@ def ensure(home: Path, project: str, revision: str) -> None:
     partial = target.with_name(f"{_PARTIAL}{os.getpid()}-{time.time_ns()}")
     try:
         partial.mkdir(parents=True)
-        checkout(repository_of(project, home), revision, partial, link=True)
+        repository = repository_of(project, home)
+        checkout(repository, revision, partial, link=True, base=base)
         partial.rename(target)
     except (HomeError, OSError):
         # Another command was faster, or jobs will say what is wrong with their own.
@@ -95,6 +98,16 @@ def unused(home: Path, used: Collection[tuple[str, str]]) -> list[Path]:
             if not is_used and path.stat().st_mtime <= limit:
                 folders.append(path)
     return folders
+
+
+def _latest(folder: Path) -> Path | None:
+    """Return the checkout of a project that was used last, None if there is none."""
+    checkouts = []
+    for path in folder.glob("[!.]*"):
+        # The controller may remove it.
+        with suppress(OSError):
+            checkouts.append((path.stat().st_mtime, path))
+    return max(checkouts)[1] if checkouts else None
 
 
 def _touch(folder: Path) -> bool:
