@@ -9,6 +9,8 @@ from typing import Any
 
 BASH = "bash.sh"
 """First argument of `sh -c` in all jobs: it replaces the shell by bash, if there is one."""
+FUNCTIONS = "# Functions of the run script.\n"
+"""First line of the third argument of `sh -c` in jobs; in older documents, the commands follow the second one."""
 
 _PACKAGE = Path(__file__).resolve().parent
 

@@ -77,7 +77,6 @@ END {
 '
 
 riseml_keep_workdir() {
-  [ "${RISEML_LOGGED-}${RISEML_KEEP_WORKDIR-}" != 1 ] || return 0
   # A build has no code. In its directory, /proc alone would fill the output volume.
   [ "$riseml_code_dir" != / ] || return 0
   if ! command -v find > /dev/null; then

@@ -83,7 +83,7 @@ def arguments(
     holds: bool = False,
     has_gpus: bool = False,
 ) -> list[str]:
-    """Return the `args` for the command `sh -c`: the run script, then the unchanged lines."""
+    """Return the `args` for the command `sh -c`: the run script, its functions, and the unchanged lines."""
     text = script(
         name,
         gang=gang,
@@ -95,7 +95,7 @@ def arguments(
         has_gpus=has_gpus,
     )
     # It runs the script in bash if the image has it.
-    return [templating.read(templating.BASH), text, *lines]
+    return [templating.read(templating.BASH), text, functions(), *lines]
 
 
 @cache
@@ -132,25 +132,17 @@ def script(
     timeout = templating.read("timeout.sh") if times_out or holds else ""
     hold = templating.read("hold.sh") if holds else ""
     idle = _idle() if has_gpus else ""
+    run = templating.read("run.sh")
+    return meeting + mask + session + early + session_end + timeout + hold + idle + run
+
+
+@cache
+def functions() -> str:
+    """Return the functions that follow a run script as an argument; a job on one machine rarely needs them."""
     # A shell reads a quoted text much faster than functions, and few jobs need these.
     stop = _assigned("riseml_stop_functions", templating.read("stop.sh"))
-    workdir = templating.read("workdir.sh")
-    usage = templating.read("usage.sh") + templating.read("pod.sh")
-    run = templating.read("run.sh")
-    return (
-        meeting
-        + mask
-        + session
-        + stop
-        + workdir
-        + usage
-        + early
-        + session_end
-        + timeout
-        + hold
-        + idle
-        + run
-    )
+    files = ("functions.sh", "workdir.sh", "usage.sh", "pod.sh")
+    return templating.FUNCTIONS + stop + "".join(map(templating.read, files))
 
 
 def _mask() -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from riseml import labels
+from riseml import labels, templating
 from riseml.dataclass import dataclass, replace
 from riseml.plan import Resources
 from riseml.status import document as doc
@@ -317,12 +317,15 @@ def _image(
 def _run(
     templates: Mapping[str, Node], tasks: list[Node], items: Sequence[Any]
 ) -> tuple[str, ...]:
-    """Return the user's commands: the arguments of the first job after the script and its name."""
+    """Return the user's commands: the arguments of the first job after its run script."""
     # Argo's parameters have no dots in their names.
     names = {str(key).replace(".", "_"): key for key in doc.mapping(items[0])}
     container = doc.inner(_first_template(templates, tasks), "container")
     commands = []
-    for argument in doc.items(container.get("args"))[2:]:
+    arguments = doc.items(container.get("args"))[2:]
+    if arguments and str(arguments[0]).startswith(templating.FUNCTIONS):
+        arguments = arguments[1:]
+    for argument in arguments:
         if isinstance(argument, str):
             # Kubernetes reads `$$` as `$`.
             command = _TAG.sub(partial(_placeholder, names), argument)

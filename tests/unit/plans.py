@@ -101,7 +101,7 @@ def lines(document: Document, position: int = 0) -> list[str]:
     """Return the lines that the job of an experiment runs."""
     return [
         received(document, position, arg)
-        for arg in template(document, "train")["container"]["args"][2:]
+        for arg in template(document, "train")["container"]["args"][3:]
     ]
 
 

@@ -923,7 +923,8 @@ def test_the_run_script_is_complete_for_each_runner(runner: str) -> None:
     script = pod.script(runner, gang=True)
     assert script.endswith(templating.read("run.sh"))
     assert script.startswith(templating.read("gang.sh"))
-    assert subprocess.run(["sh", "-n", "-c", script], check=False).returncode == 0
+    for text in (script, pod.functions()):
+        assert subprocess.run(["sh", "-n", "-c", text], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_each_combination_of_the_arguments_is_an_experiment() -> None:
 
 def test_a_value_reaches_the_job_whatever_it_contains() -> None:
     container = _named(_template(), "train")["container"]
-    line = container["args"][2]
+    line = container["args"][3]
     # The kubelet would expand `$(HOME)` of an argument.
     assert line == "python train.py {{=replace(inputs.parameters['lr'], '$', '$$')}}"
 

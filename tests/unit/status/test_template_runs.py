@@ -1,12 +1,13 @@
 """Runs of a WorkflowTemplate and of a CronWorkflow, as a real Argo recorded them."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from riseml import status
+from riseml import status, templating
 from riseml.status import State
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "templates"
@@ -118,3 +119,14 @@ def test_killed_experiments_of_a_template_stay_killed() -> None:
         ("5.2", State.KILLED, {"lr": "0.2"}),
         ("5.3", State.FINISHED, {"lr": "0.3"}),
     ]
+
+
+@pytest.mark.parametrize("is_recent", [False, True])
+def test_commands_follow_the_run_script_and_its_functions(*, is_recent: bool) -> None:
+    """Documents of earlier versions have no functions between script and commands."""
+    document = copy.deepcopy(_document("from-template"))
+    for template in document["status"]["storedWorkflowTemplateSpec"]["templates"]:
+        arguments = template.get("container", {}).get("args", [])
+        if "python3 train.py {{inputs.parameters.lr}}" in arguments and is_recent:
+            arguments.insert(2, f"{templating.FUNCTIONS}riseml_more=")
+    assert status.read(document).run == ("python3 train.py {{lr}}",)

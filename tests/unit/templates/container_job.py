@@ -46,7 +46,8 @@ class Job:
         """
         if shell:
             script = script or pod.script()
-            command = [*SHELLS[shell], "-c", script, "riseml", *lines]
+            arguments = [script, "riseml", pod.functions(), *lines]
+            command = [*SHELLS[shell], "-c", *arguments]
         else:
             command = ["sh", "-c", *pod.arguments(lines)]
         return start_session(command, self.env, self.code, user)

@@ -280,7 +280,7 @@ class Job:
         line = f"{sys.executable} -u train.py"
         env = self.env | {"RISEML_EARLY_STOP": json.dumps(self.settings)}
         job = subprocess.run(
-            [*SHELLS[shell], "-c", script, "riseml", line],
+            [*SHELLS[shell], "-c", script, "riseml", pod.functions(), line],
             cwd=self.code,
             env=env,
             stdin=subprocess.DEVNULL,

@@ -39,7 +39,8 @@ class Member:
         }
 
     def start(self, shell: str, *lines: str) -> "subprocess.Popen[str]":
-        command = [*SHELLS[shell], "-c", pod.script(gang=True), "riseml", *lines]
+        arguments = [pod.script(gang=True), "riseml", pod.functions(), *lines]
+        command = [*SHELLS[shell], "-c", *arguments]
         return start_session(command, self.env, self.own)
 
 

@@ -110,8 +110,10 @@ def test_without_python_the_log_says_that_nothing_stops_the_job(
     names = "sleep mkdir rm cat setsid sh date tail wc"
     link_programs(programs, *names.split(), SHELLS[shell][0])
     job.env["PATH"] = str(programs)
+    script = pod.script(has_gpus=True)
+    arguments = [script, "riseml", pod.functions(), "echo done"]
     ended = subprocess.run(
-        [*SHELLS[shell], "-c", pod.script(has_gpus=True), "riseml", "echo done"],
+        [*SHELLS[shell], "-c", *arguments],
         cwd=job.code,
         env=job.env,
         capture_output=True,

@@ -300,4 +300,4 @@ def test_no_trap_interrupts_a_stop(job: Job, shell: str) -> None:
 @pytest.mark.parametrize("runner", ["session", "processes", "mpi"])
 def test_kubernetes_leaves_the_script_as_it_is(runner: str) -> None:
     """The kubelet turns two dollar signs of an argument into one."""
-    assert "$$" not in pod.script(runner, gang=True)
+    assert "$$" not in pod.script(runner, gang=True) + pod.functions()
