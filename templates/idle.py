@@ -2,13 +2,12 @@
 
     NVML, else nvidia-smi --every few seconds--> percent of SM time and memory traffic --Window--> idle: a file, a signal
 
-A card is judged by the processes of the job where their pids can be recognized: outside of containers. In a container, or
-where a driver does not count by process, the card itself counts. Of a shared one that is busy, nothing is known. Nothing is
-known of slices (MIG) and of AMD's cards either, and what is not known is never called idle.
+Outside of containers, a card is judged by the processes of the job. In a container, or where a driver does not count by
+process, the card itself counts. Nothing is known of a busy card that others share, of slices (MIG) and of AMD's cards.
+What is not known is never called idle.
 
-Time counts as idle while the average over all of it is below 2 percent. A single sample decides nothing: drivers report the
-past second, and a job that computes in bursts is not idle. The clock is one that no one sets; time in which a
-suspended machine or a stopped process measured nothing does not count.
+Time is idle while the average over all of it is below 2 percent. A single sample decides nothing: drivers report the
+past second, and jobs compute in bursts. Time in which nothing was measured does not count.
 
 It needs only the standard library of Python 2.7, 3.4 or newer.
 """

@@ -57,13 +57,13 @@ class Worker(object):
 
     @property
     def address(self):
-        """A real name or address for MPICH. Workers of a local run need different ones, which all lead to this machine."""
+        """A real name or address for MPICH. Workers of a local run need different ones."""
         number = int(self.name.rpartition(".")[2])
         return "127.0.0.{0}".format(number) if self.host == LOOPBACK and number < 255 else self.host
 
     @property
     def alias(self):
-        """The host name for mpirun, which only this launch agent has to understand."""
+        """The host name for mpirun, which only this launch agent reads."""
         return self.name.replace(".", "-")
 
 
@@ -116,7 +116,7 @@ def agent_file(name):
 
 
 def first_failure():
-    """Return rank and exit status of this worker's first rank that failed by itself, None if none has."""
+    """Return rank and exit status of the first rank here that failed by itself."""
     try:
         with open(agent_file("failed")) as file:
             rank, status = file.readline().split()
@@ -168,7 +168,7 @@ def proof(secret, nonce, order):
 
 
 def serve(worker):
-    """Run the daemons of the first worker until it ends the run; return the exit status of this worker."""
+    """Run the first worker's daemons until it ends the run; return the exit status."""
     listener = socket.socket(socket.AF_INET if worker.host == LOOPBACK else _family())
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -185,7 +185,7 @@ def _family():
 
 
 class Follower(object):
-    """A worker other than the first: it runs what the first one asks for, until that ends the run."""
+    """Another worker: it runs what the first one asks for."""
 
     def __init__(self, listener, secret):
         self._listener = listener
@@ -257,7 +257,7 @@ class Follower(object):
         self._ended.set()
 
     def _follow(self):
-        """Answer the first worker until it ends the run or is gone; return the exit status of this worker."""
+        """Answer the first worker until the run ends; return the exit status."""
         while True:
             message = self._lead.receive()
             if message is None:
@@ -292,7 +292,7 @@ def start_thread(function, *arguments):
 
 
 def on_signals(handle):
-    """Call a function for every signal, in one thread, which may wait without disturbing the others."""
+    """Call a function for every signal, in one thread, which may wait."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer)
@@ -382,7 +382,7 @@ def connect(worker, secret, **order):
 
 
 def run_remotely(alias, words):
-    """Do what rsh does: run words as one command line of a worker's shell, and return the exit status."""
+    """Run words as one command line of a worker's shell, as rsh does; return the status."""
     for worker in workers():
         if alias in (worker.alias, worker.address):
             break
@@ -400,7 +400,7 @@ def run_remotely(alias, words):
 
 
 class Lead(object):
-    """The first worker: it runs the lines, and keeps a connection to every other worker meanwhile."""
+    """The first worker: it runs the lines, connected to every other worker."""
 
     def __init__(self, gang):
         self.gang = gang
@@ -489,7 +489,7 @@ class Lead(object):
         return ["mpirun", "-np", str(count)] + options + ["sh", "-c", RANK_SCRIPT, "riseml", line]
 
     def failure(self, status):
-        """Find the worker that failed, let it exit first, and return this worker's own exit status."""
+        """Let the worker that failed exit first, and return this worker's exit status."""
         own_failure = first_failure()
         if own_failure:
             log_failure(own_failure)
@@ -504,7 +504,7 @@ class Lead(object):
         return STOPPED
 
     def failures(self):
-        """Return the first failure of every other worker, None for a worker without one."""
+        """Return the first failure of every other worker, None without one."""
         for worker, connection in self.connections:
             self._send(worker, connection, do="failed")
         limit = time.time() + 5
@@ -592,7 +592,7 @@ def prepare(gang):
 
 
 def take_host_name(name):
-    """Change the host name for this process, so that MPI distinguishes workers on one machine; return False on failure.
+    """Change the host name of this process, for workers on one machine; return False on failure.
 
     On Linux this takes a UTS namespace; for users other than root, within a user namespace that changes nothing else.
     """

@@ -59,6 +59,15 @@ riseml_ignores_int() {
   return 1
 } 2> /dev/null
 
+# Gives a shell time to start a child: a copy of this shell would lose the signal, and a trap waits for a new child.
+riseml_await_child() {
+  for riseml_round in 1 2 3 4 5; do
+    riseml_find_children "$1"
+    riseml_look "$1" && riseml_is_shell "$1" && [ -z "$riseml_children" ] || return 0
+    sleep 0.1 2> /dev/null || sleep 1
+  done
+}
+
 # Adds a process to the targets, and what it waits for if it is a shell: children in the foreground, else all.
 riseml_aim() {
   riseml_targets="$riseml_targets $1"
@@ -229,6 +238,7 @@ riseml_stop_in_turn() {
       [ ! -e "$riseml_folder/$riseml_shell" ] || riseml_shells="$riseml_shells $riseml_folder/$riseml_shell"
     done
   done
+  riseml_await_child "${riseml_pid#-}"
   riseml_look_at_clock
   riseml_over=$((riseml_now + (riseml_grace - 2) * 100))
   riseml_targets= riseml_background= riseml_sent=' ' riseml_sent_to_shells=' '

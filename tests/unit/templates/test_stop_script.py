@@ -1,6 +1,7 @@
 """Order in which a kill reaches the processes of a job's lines."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from riseml import templating
 from riseml.compiler import pod
-from tests.unit.script_shells import FOUND, shells
+from tests.unit.script_shells import FOUND, SHELLS, shells
 from tests.unit.templates.container_job import Job
 
 PYTHON = sys.executable
@@ -295,6 +297,32 @@ def test_no_trap_interrupts_a_stop(job: Job, shell: str) -> None:
         assert mask >> (signal.Signals[f"SIG{name}"] - 1) & 1, name
     process.communicate(timeout=60)
     assert checkpoint(job) == "True 1"
+
+
+@shells
+def test_a_stop_right_after_the_start_waits_for_a_first_child(
+    tmp_path: Path, shell: str
+) -> None:
+    """A shell that gets TERM just before it starts a program ends only after that program."""
+    script = f"""{templating.read("stop.sh")}
+        riseml_shells=/proc/self/exe
+        (until [ -e go ]; do :; done; sleep 100; :) &
+        riseml_lines=$!
+        (sleep 0.2; : > go) &
+        riseml_await_child $riseml_lines
+        echo "children:$riseml_children"
+        kill -KILL $riseml_children
+        wait
+    """
+    process = subprocess.run(
+        [*SHELLS[shell], "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert re.search(r"children:\s*\d+", process.stdout), process.stderr
 
 
 @pytest.mark.parametrize("runner", ["session", "processes", "mpi"])
