@@ -46,7 +46,11 @@ def _install(folder: Path) -> "subprocess.CompletedProcess[str]":
 def test_it_names_its_steps_and_their_time(folder: Path) -> None:
     result = _install(folder)
     assert (result.returncode, result.stdout) == (0, "")
-    *steps, last = result.stderr.splitlines()
+    first, *steps, last = result.stderr.splitlines()
+    assert first == (
+        "Installing RiseML and all that its tests need, 3 packages, in venv. "
+        "It takes a minute or two, once."
+    )
     assert steps == [
         "1 of 3: making a virtual environment in venv ...",
         "2 of 3: installing 3 packages ...",
