@@ -39,6 +39,7 @@ def _tidy(repository: Path, branch: Path, keep: Collection[str]) -> PrunedCode:
     store = Store(repository)
     try:
         with store.locked():
+            store.discard_unfinished()
             revisions = _revisions(store)
             # A snapshot holds the lock, so its age does not change meanwhile.
             is_fresh = time.time() - branch.stat().st_mtime <= _FRESH_SECONDS

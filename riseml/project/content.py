@@ -96,7 +96,13 @@ def _keep(
     It returns its blob, or None if it is shorter than `key` says.
     """
     if tree.is_beside_git(key):
-        return large.add(opened, partial(_some, path), key[MODE], key[SIZE])
+        return large.add(
+            opened,
+            key[MODE],
+            key[SIZE],
+            read=partial(_some, path),
+            read_at=partial(_read_at, path),
+        )
     return objects.add_file(partial(_some, path, opened), key[SIZE])
 
 
@@ -164,3 +170,11 @@ def _some(path: bytes, descriptor: int, size: int) -> bytes:
     except OSError as error:
         unreadable(path, error)
     return data
+
+
+def _read_at(path: bytes, descriptor: int, buffer: memoryview, position: int) -> int:
+    """Fill a buffer from a position of a file; return how many bytes there are."""
+    try:
+        return os.preadv(descriptor, [buffer], position)
+    except OSError as error:
+        unreadable(path, error)

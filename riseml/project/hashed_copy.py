@@ -11,10 +11,12 @@ import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterator
+from hashlib import sha1
 from typing import TYPE_CHECKING
 
 from riseml.project import progress
 from riseml.project.file_hasher import FileHasher
+from riseml.project.objects import header
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -29,7 +31,7 @@ Read = Callable[[int, int], bytes]
 
 def copy(source: int, target: int, read: Read, digest: "_Hash") -> int:
     """Copy an open file into an empty one, add what was copied to a digest, and return its size."""
-    if _clone(source, target):
+    if clone(source, target):
         return _hash_clone(target, read, digest)
     copied = 0
     with FileHasher(target, digest) as hasher:
@@ -39,7 +41,14 @@ def copy(source: int, target: int, read: Read, digest: "_Hash") -> int:
     return copied
 
 
-def _clone(source: int, target: int) -> bool:
+def blob_of_copy(source: int, target: int, size: int, read: Read) -> bytes | None:
+    """Copy an open file into an empty one; return its id in Git, None if it has another size."""
+    digest = sha1(header(b"blob", size), usedforsecurity=False)
+    copied = copy(source, target, read, digest)
+    return digest.digest() if copied == size else None
+
+
+def clone(source: int, target: int) -> bool:
     """Let a file share the blocks of another one; return False where that does not work."""
     try:
         fcntl.ioctl(target, _FICLONE, source)

@@ -1,6 +1,6 @@
 """Large files of snapshots, beside the repository's Git objects: as they are, once each.
 
-    project/weights.bin ──reflink or copy──▶ <project>.git/riseml/files/<blob id>-0644
+    project/weights.bin ──reflink or copy──▶ <project>.git/riseml/files/<id>-0644
                                                      └── hard link ──▶ checkout that jobs share
 
 A Git object would be a second copy of another form. The commit's message names the files,
@@ -13,14 +13,12 @@ import re
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
-from hashlib import sha1
 from typing import TYPE_CHECKING
 
-from riseml.project.objects import header
 from riseml.project.store import Store
 
 if TYPE_CHECKING:
-    from riseml.project.hashed_copy import Read
+    from riseml.project import block_copy, hashed_copy
 
 _FOLDER = "riseml/files"
 _LINE = re.compile(r"^file (\S+) (\S+)$", re.MULTILINE)
@@ -28,7 +26,10 @@ _ESCAPE = re.compile(r"\\0([0-7]{3})")
 
 
 def name_of(blob: bytes, mode: int) -> str:
-    """Return the name of a file: the id of its content in Git, and its permissions."""
+    """Return the name of a file: the id of its content, and its permissions.
+
+    The id is that of a Git object, or for a very large file that of its blocks (`block_copy`).
+    """
     return f"{blob.hex()}-{stat.S_IMODE(mode):04o}"
 
 
@@ -63,28 +64,34 @@ class LargeFiles:
         except FileNotFoundError:
             return False
 
-    def add(self, source: int, read: "Read", mode: int, size: int) -> bytes | None:
-        """Store the content of an open file; return its blob id, None if it has another size."""
-        # It loads threads, which snapshots of small files do without.
-        from riseml.project import hashed_copy  # noqa: PLC0415
+    def add(
+        self,
+        source: int,
+        mode: int,
+        size: int,
+        *,
+        read: "hashed_copy.Read",
+        read_at: "block_copy.Read",
+    ) -> bytes | None:
+        """Store the content of an open file; return its id, None if it has another size."""
+        # Both load threads, which snapshots of small files do without.
+        from riseml.project import block_copy, hashed_copy  # noqa: PLC0415
 
         unfinished = self._store.unfinished("large")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         target = os.open(unfinished, flags, 0o600)
         try:
-            digest = sha1(header(b"blob", size), usedforsecurity=False)
-            copied = hashed_copy.copy(source, target, read, digest)
+            if size >= block_copy.MIN_BYTES:
+                blob = block_copy.copy(source, target, size, read_at)
+            else:
+                blob = hashed_copy.blob_of_copy(source, target, size, read)
             os.fchmod(target, stat.S_IMODE(mode))
+            if blob is not None and not self.is_complete(blob, mode, size):
+                self._store.rename(unfinished, f"{_FOLDER}/{name_of(blob, mode)}")
         finally:
             os.close(target)
-        if copied != size:
-            os.unlink(unfinished)
-            return None
-        blob = digest.digest()
-        if self.is_complete(blob, mode, size):
-            os.unlink(unfinished)
-        else:
-            self._store.rename(unfinished, f"{_FOLDER}/{name_of(blob, mode)}")
+            # It is still there after an error, such as that of a full disk.
+            self._store.unfinished("large")
         return blob
 
     def keep(self, names: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 Revisions of different repositories can be compared. Nothing is checked out.
 """
 
+import filecmp
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,9 @@ from typing import NamedTuple
 from riseml.dataclass import dataclass
 from riseml.errors import ProjectError
 from riseml.project import large_files
+from riseml.project.large_files import LargeFiles
 from riseml.project.revision_files import run_git
+from riseml.project.store import Store
 from riseml.project.user_git import CommittedFolder
 
 _ISOLATED = {
@@ -133,10 +136,29 @@ def _count(digits: str) -> int | None:
 def _large_changes(old: StoredRevision, new: StoredRevision) -> list[str]:
     """Return the paths of files beside Git that differ."""
     old_files, new_files = _large_files(old), _large_files(new)
-    paths = sorted(old_files.keys() | new_files.keys())
-    return [path for path in paths if old_files.get(path) != new_files.get(path)]
+    changes = []
+    for path in sorted(old_files.keys() | new_files.keys()):
+        old_file, new_file = old_files.get(path), new_files.get(path)
+        if old_file is None or new_file is None or not _is_equal(old_file, new_file):
+            changes.append(path)
+    return changes
+
+
+def _is_equal(old: str, new: str) -> bool:
+    """Return whether two files beside Git have the same content and permissions."""
+    if len(os.path.basename(old)) == len(os.path.basename(new)):
+        return os.path.basename(old) == os.path.basename(new)
+    # An earlier version of RiseML gave very large files another id.
+    try:
+        modes = os.stat(old).st_mode, os.stat(new).st_mode
+        return modes[0] == modes[1] and filecmp.cmp(old, new, shallow=False)
+    except FileNotFoundError:
+        return False
 
 
 def _large_files(stored: StoredRevision) -> dict[str, str]:
+    """Return the files beside Git by their paths in the project."""
     message = run_git(stored.repository, "cat-file", "commit", stored.revision)
-    return large_files.in_message(message)
+    files = LargeFiles(Store(stored.repository))
+    names = large_files.in_message(message)
+    return {path: files.path(name) for path, name in names.items()}

@@ -22,6 +22,7 @@ from riseml.project import AnyPath
 
 BRANCH = "refs/heads/riseml"
 _HEX_DIGITS = 40
+_UNFINISHED = "unfinished-"
 
 _FOLDERS = ("objects/info", "objects/pack", "refs/heads", "refs/tags", "info")
 _FILES = {
@@ -69,10 +70,16 @@ class Store:
 
         No file exists there.
         """
-        path = os.path.join(self.private, f"unfinished-{kind}")
+        path = os.path.join(self.private, f"{_UNFINISHED}{kind}")
         with suppress(FileNotFoundError):
             os.unlink(path)
         return path
+
+    def discard_unfinished(self) -> None:
+        """Remove the unfinished files of writers that were killed."""
+        for name in os.listdir(self.private):
+            if name.startswith(_UNFINISHED):
+                os.unlink(os.path.join(self.private, name))
 
     def write(self, name: str, data: bytes, mode: int = 0o644) -> None:
         """Create or replace a file; readers see the old content or the new one."""
@@ -93,6 +100,10 @@ class Store:
                 remaining = remaining[written:]
             if lasting:
                 os.fsync(descriptor)
+        except OSError:
+            # The disk may be full.
+            os.unlink(path)
+            raise
         finally:
             os.close(descriptor)
         return path

@@ -46,7 +46,7 @@ class _Listener:
 
 
 def _without_clones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hashed_copy, "_clone", lambda *_: False)
+    monkeypatch.setattr(hashed_copy, "clone", lambda *_: False)
 
 
 def test_the_system_copies_and_progress_is_reported(

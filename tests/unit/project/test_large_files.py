@@ -1,13 +1,25 @@
 """Large files of snapshots: stored once, and never changed by anybody."""
 
+import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from riseml.project import checkout, prune, repository_of, revision_files, snapshot
+from riseml.errors import HomeError
+from riseml.project import (
+    block_copy,
+    checkout,
+    prune,
+    repository_of,
+    revision_files,
+    snapshot,
+    tidy,
+)
 from riseml.project.folders import LARGE_BYTES
-from tests.folders import git, listing
+from riseml.project.revision_diff import StoredRevision, compare
+from tests.folders import git, listing, write
 
 _CONTENT = os.urandom(LARGE_BYTES)
 
@@ -153,6 +165,75 @@ def test_a_file_that_a_power_cut_has_shortened_is_stored_again(
     assert _snapshot(folder, home) == revision
     checkout(repository_of("p", home), revision, tmp_path / "code", link=True)
     assert listing(tmp_path / "code") == listing(folder)
+
+
+@pytest.fixture
+def blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every large file be a very large one."""
+    monkeypatch.setattr(block_copy, "MIN_BYTES", LARGE_BYTES)
+
+
+@pytest.mark.usefixtures("blocks")
+def test_very_large_files_have_ids_of_their_blocks(
+    folder: Path, home: Path, tmp_path: Path
+) -> None:
+    revision = _snapshot(folder, home)
+    assert {len(path.name) for path in _stored(home)} == {len("-0644") + 64}
+    checkout(repository_of("p", home), revision, tmp_path / "code", link=True)
+    assert listing(tmp_path / "code") == listing(folder)
+    # The same content has the same revision, wherever it is.
+    copy = shutil.copytree(folder, tmp_path / "copy", symlinks=True)
+    inodes = [path.stat().st_ino for path in _stored(home)]
+    assert _snapshot(copy, home) == revision
+    assert [path.stat().st_ino for path in _stored(home)] == inodes
+    with (folder / "weights.bin").open("r+b") as file:
+        file.write(b"new")
+    assert _snapshot(folder, home) != revision
+
+
+def test_ids_of_an_earlier_version_are_compared_by_content(
+    folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = repository_of("p", home)
+    old = StoredRevision(store, _snapshot(folder, home))
+    monkeypatch.setattr(block_copy, "MIN_BYTES", LARGE_BYTES)
+    for path in (store / "riseml").glob("seen-*"):
+        path.unlink()
+    (folder / "tool").chmod(0o700)
+    with (folder / "weights.bin").open("r+b") as file:
+        file.write(b"new")
+    new = StoredRevision(store, _snapshot(folder, home))
+    changes = [change.path for change in compare(old, new).files]
+    assert changes == ["tool", "weights.bin"]
+    checkout(store, old.revision, home / "code")
+    assert (home / "code/weights.bin").read_bytes() == _CONTENT
+
+
+@pytest.mark.parametrize("least", [LARGE_BYTES, 1 << 30], ids=["blocks", "one digest"])
+def test_a_full_disk_leaves_no_unfinished_file(
+    folder: Path, home: Path, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(block_copy, "MIN_BYTES", least)
+    _snapshot(write(folder.parent / "small", {"a": "1"}), home)
+    with monkeypatch.context() as patch:
+        for name in ("pwrite", "write", "sendfile"):
+            patch.setattr(os, name, full)
+        with pytest.raises(HomeError):
+            _snapshot(folder, home)
+    private = repository_of("p", home) / "riseml"
+    assert not list(private.glob("unfinished-*"))
+    _snapshot(folder, home)
+
+
+def test_what_a_killed_writer_left_is_pruned(folder: Path, home: Path) -> None:
+    _snapshot(folder, home)
+    private = repository_of("p", home) / "riseml"
+    (private / "unfinished-large").write_bytes(_CONTENT)
+    tidy(home)
+    assert not list(private.glob("unfinished-*"))
 
 
 def test_small_files_are_in_git(tmp_path: Path, home: Path) -> None:
