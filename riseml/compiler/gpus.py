@@ -1,28 +1,18 @@
-"""GPUs of a pod on a cluster: resource limits, and requirements on the labels of nodes.
+"""GPUs of a pod on a cluster: resource limits, and the products that a type stands for.
 
 gpus: 2                limits: {nvidia.com/gpu: 2}
 gpus: 0.25             what `gpu.fractions` of the cluster's values maps it to
-gpu_type, gpu_mem      affinity to the labels that NVIDIA's GPU feature discovery sets
+gpu_type, gpu_mem      affinity of `gpu_affinity.py` to the labels that NVIDIA's GPU feature discovery sets
 """
 
 from collections.abc import Mapping
 from functools import partial
-
-from hera.workflows.models import (
-    Affinity,
-    NodeAffinity,
-    NodeSelector,
-    NodeSelectorRequirement,
-    NodeSelectorTerm,
-)
 
 from riseml import gpu_request
 from riseml.errors import InvalidInputError
 from riseml.plan import ExperimentSet, Resources, Target
 
 PRODUCT = "nvidia.com/gpu.product"
-MEMORY = "nvidia.com/gpu.memory"
-_BYTES_PER_MIB = 1 << 20
 _PERCENT = "{percent}"
 
 
@@ -37,35 +27,6 @@ def limits(resources: Resources, target: Target) -> dict[str, str] | None:
     if not resources.gpu_parts:
         return None
     return _fraction(resources, target)
-
-
-def affinity(resources: Resources, target: Target, base: Affinity) -> Affinity:
-    """Return `base` with the requirements of a job on the GPUs of its node."""
-    if not resources.gpus:
-        return base
-    requirements = []
-    if resources.gpu_type:
-        names = products(resources.gpu_type, target)
-        requirements.append(_requirement(PRODUCT, "In", names))
-    if resources.gpu_mem:
-        # The label is in MiB, and Kubernetes has no operator for "at least".
-        least = -(-resources.gpu_mem // _BYTES_PER_MIB)
-        requirements.append(_requirement(MEMORY, "Gt", [str(least - 1)]))
-    if not requirements:
-        return base
-    term = NodeSelectorTerm(match_expressions=requirements)
-    preferred = None
-    if base.node_affinity is not None:
-        preferred = (
-            base.node_affinity.preferred_during_scheduling_ignored_during_execution
-        )
-    node_affinity = NodeAffinity(
-        required_during_scheduling_ignored_during_execution=NodeSelector(
-            node_selector_terms=[term]
-        ),
-        preferred_during_scheduling_ignored_during_execution=preferred,
-    )
-    return Affinity(node_affinity=node_affinity, pod_affinity=base.pod_affinity)
 
 
 def products(gpu_type: str, target: Target) -> list[str]:
@@ -142,9 +103,3 @@ def _filled(amounts: Mapping[str, str], parts: int) -> dict[str, str]:
         resource: str(amount).replace(_PERCENT, percent)
         for resource, amount in amounts.items()
     }
-
-
-def _requirement(
-    label: str, operator: str, values: list[str]
-) -> NodeSelectorRequirement:
-    return NodeSelectorRequirement(key=label, operator=operator, values=values)

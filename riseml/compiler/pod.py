@@ -6,6 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from riseml.compiler import lazy_hera  # noqa: F401 - it loads Hera, for all imports below
+
+# isort: split
 from hera.workflows.artifact import Artifact, GitArtifact, RawArtifact
 from hera.workflows.env import Env
 from hera.workflows.models import (
@@ -24,7 +27,7 @@ from hera.workflows.models import (
 from hera.workflows.user_container import UserContainer
 
 from riseml import gpu_request, labels, masking, quantities, templating
-from riseml.compiler import gpus
+from riseml.compiler import gpu_affinity, gpus
 from riseml.compiler.names import Names
 from riseml.compiler.text import reference
 from riseml.metrics import hparams
@@ -316,7 +319,7 @@ def prefer(label: str, operator: str) -> Affinity:
 def affinity(resources: Resources, names: Names) -> Affinity | None:
     """Return the affinity of a job, None if it is that of all pods of the Workflow."""
     base = together(names) if names.is_gang else prefer(labels.SYSTEM_NODE, "NotIn")
-    required = gpus.affinity(resources, names.target, base)
+    required = gpu_affinity.affinity(resources, names.target, base)
     if required is base and not names.is_gang:
         return None
     return required

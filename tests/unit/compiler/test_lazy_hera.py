@@ -134,7 +134,7 @@ def test_a_document_imports_no_module_that_it_does_not_need(
 
 def test_the_rest_of_hera_is_there_for_programs_that_use_it() -> None:
     program = """
-import riseml.compiler, hera, json, sys
+import riseml.compiler.workflow, hera, json, sys
 from hera.workflows import Script, Steps, Workflow, WorkflowsService, models
 from hera.workflows.service import WorkflowsService as same
 
@@ -208,7 +208,9 @@ except ValueError as error:
 def test_a_program_that_uses_all_of_hera_gets_the_same(tmp_path: Path) -> None:
     # Hera reads the source code of scripts.
     (tmp_path / "plain.py").write_text(_PLAIN + _USER_PROGRAM)
-    (tmp_path / "lazy.py").write_text("import riseml.compiler\n" + _USER_PROGRAM)
+    (tmp_path / "lazy.py").write_text(
+        "import riseml.compiler.workflow\n" + _USER_PROGRAM
+    )
     run = "import runpy; runpy.run_path({!r}, run_name='program')"
     plain = _run(run.format(str(tmp_path / "plain.py")))
     assert _run(run.format(str(tmp_path / "lazy.py"))) == plain
@@ -248,14 +250,14 @@ print(_loader._plugins)
 
 
 def test_a_program_can_derive_classes() -> None:
-    lazy = _run("import riseml.compiler\n" + _DERIVED_CLASSES)
+    lazy = _run("import riseml.compiler.workflow\n" + _DERIVED_CLASSES)
     assert lazy == _run(_PLAIN + _DERIVED_CLASSES)
     assert lazy.splitlines()[-1] == "{}"
 
 
 def test_several_threads_can_ask_a_package_for_its_names() -> None:
     program = """
-import json, riseml.compiler, sys, threading
+import json, riseml.compiler.workflow, sys, threading
 
 def use():
     start.wait()
@@ -295,7 +297,7 @@ def use():
 used = []
 original, importlib.import_module = importlib.import_module, import_module
 statement = __import__
-import riseml.compiler
+import riseml.compiler.workflow
 assert __import__ is statement
 print(json.dumps(used))
 """
@@ -304,7 +306,7 @@ print(json.dumps(used))
 
 def test_heras_exceptions_can_be_caught_and_recognize_answers() -> None:
     program = """
-import json, riseml.compiler, requests
+import json, riseml.compiler.workflow, requests
 from hera.exceptions import NotFound, exception_from_server_response
 
 answer = requests.Response()
@@ -319,7 +321,7 @@ except NotFound as error:
 
 def test_a_document_with_a_status_is_read_completely() -> None:
     program = """
-import json, riseml.compiler
+import json, riseml.compiler.workflow
 from hera.workflows.models import NodeStatus, Workflow
 
 document = {
@@ -333,4 +335,6 @@ workflow = Workflow.model_validate(document)
 assert isinstance(workflow.status.nodes["a-1"], NodeStatus)
 print(json.dumps(workflow.model_dump(mode="json", by_alias=True, exclude_none=True)))
 """
-    assert _report(program) == _report(program.replace("riseml.compiler", "hera"))
+    assert _report(program) == _report(
+        program.replace("riseml.compiler.workflow", "hera")
+    )
