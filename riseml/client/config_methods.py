@@ -60,9 +60,13 @@ class ConfigMethods:
             UnsupportedError: the engine cannot run it; nothing was started.
             HomeError: the code or the run cannot be stored.
         """
+        # Only commands that start runs need it.
+        from riseml.client import planned_file
+
         # All checks come before the snapshot, so a faulty file stores no code.
-        config = config_file.load(path, overrides)
-        plan = config_file.plan(config)
+        home = self._context.settings.home
+        file = planned_file.read(path, overrides, home)
+        plan = file.plan
         notes: tuple[str, ...] = ()
         lifecycle.check_runner(self._context.engine, runner)
         if resume is not None:
@@ -78,7 +82,7 @@ class ConfigMethods:
         git = user_git.read(Path(path).absolute().parent)
         run = lifecycle.submit(
             self._context,
-            config,
+            file,
             plan,
             snapshot,
             node=node,
@@ -86,6 +90,7 @@ class ConfigMethods:
             marks=marks,
             runner=runner or "",
         )
+        file.keep(home)
         return replace(run, notes=(*notes, *run.notes))
 
     def choose_runner(

@@ -28,7 +28,7 @@ from riseml.status.select import pick
 
 if TYPE_CHECKING:
     from riseml.client.hold_watch import HoldWatch, OnHold
-    from riseml.config import Loaded
+    from riseml.client.planned_file import PlannedFile
     from riseml.plan import ExperimentSet, GitState
     from riseml.project import Snapshot
 
@@ -39,7 +39,7 @@ _SIMULTANEOUS_KILLS = 8
 
 def submit(
     context: ClientContext,
-    config: "Loaded",
+    file: "PlannedFile",
     plan: "ExperimentSet",
     snapshot: "Snapshot",
     *,
@@ -68,12 +68,12 @@ def submit(
         runner=runner,
     )
     submitted = context.engine.start(submission)
-    return _handle(context, config, plan, snapshot, submitted)
+    return _handle(context, file, plan, snapshot, submitted)
 
 
 def _handle(
     context: ClientContext,
-    config: "Loaded",
+    file: "PlannedFile",
     plan: "ExperimentSet",
     snapshot: "Snapshot",
     submitted: Submitted,
@@ -97,7 +97,7 @@ def _handle(
         experiments=submitted.experiments,
         snapshot=snapshot,
         notes=notes,
-        warnings=config.warnings,
+        warnings=file.warnings,
         tensorboard=tensorboard,
         installs=bool(submitted.prepares or plan.install or plan.for_search.install),
         runner=submitted.runner,

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from riseml.compiler import artifact_output, compile_workflow
+from riseml.compiler.cache import DocumentCache
 from riseml.engines import Submission
 from riseml.errors import ProjectError
 from riseml.plan import ExperimentSet, Origin, Target
@@ -18,18 +18,28 @@ _ADVICE = (
 
 
 class Compiler:
-    """Compiles the plans of a submission; `archive` is its code as text, if documents contain that."""
+    """Compiles the plans of a submission; `archive` is its code as text, if documents contain that.
 
-    def __init__(self, target: Target, archive: str) -> None:
-        self._target, self._archive = target, archive
+    `documents` are those that the home has.
+    """
+
+    def __init__(self, target: Target, archive: str, documents: DocumentCache) -> None:
+        self._target, self._archive, self._documents = target, archive, documents
 
     def compile(self, plan: ExperimentSet, origin: Origin) -> dict[str, Any]:
         """Return the Workflow that runs a plan."""
         if not self._target.saves_artifacts:
-            return compile_workflow(plan, origin, self._target)
+            return self._documents.compile(plan, origin, self._target)
+        # Few clusters have no volume, and this loads Hera.
+        from riseml.compiler import artifact_output  # noqa: PLC0415
+
         return artifact_output.compile_with_code(
             plan, origin, self._target, self._archive
         )
+
+    def keep(self) -> None:
+        """Keep what was compiled for the next run; the run itself needs it no more."""
+        self._documents.keep()
 
 
 def compiler_of(submission: Submission, target: Target, home: Path) -> Compiler:
@@ -39,8 +49,11 @@ def compiler_of(submission: Submission, target: Target, home: Path) -> Compiler:
         ProjectError: the code is too large for a document.
         UnsupportedError: a plan needs an output volume, and the cluster has none.
     """
+    documents = DocumentCache(home)
     if not target.saves_artifacts:
-        return Compiler(target, "")
+        return Compiler(target, "", documents)
+    from riseml.compiler import artifact_output  # noqa: PLC0415
+
     artifact_output.check(submission.plan)
     project = submission.plan.project
     repository = repository_of(project, home)
@@ -54,4 +67,4 @@ def compiler_of(submission: Submission, target: Target, home: Path) -> Compiler:
         except ProjectError as error:
             problem = str(error).replace(str(code), project)
             raise ProjectError(problem, _ADVICE) from None
-    return Compiler(target, archive)
+    return Compiler(target, archive, documents)

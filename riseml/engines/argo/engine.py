@@ -1,6 +1,7 @@
 """Argo engine: runs in a user's namespace on a cluster, read through the Kubernetes API."""
 
 import base64
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
@@ -100,9 +101,12 @@ class ArgoEngine:
         prepared = Preparation(self.user_namespace, self.store, self.secrets)
         try:
             recorded = self.record(project, folder, gitignore=gitignore)
-            # The store takes some time to answer, and what loads Hera is needed next.
+            # The store takes some time to answer, and this is needed next.
             from riseml.engines.argo import submit  # noqa: F401, PLC0415
 
+            # If the plan is new, its document is, too, and needs Hera.
+            if "riseml.planner" in sys.modules:
+                from riseml.compiler import workflow  # noqa: F401, PLC0415
             code.push(prepared.store, self.home, project, recorded.revision)
         except BaseException:
             prepared.store.close()
@@ -148,7 +152,7 @@ class ArgoEngine:
 
     def start(self, submission: Submission) -> Submitted:
         """Compile, number and submit a plan; the cluster has it afterwards."""
-        # This imports Hera, which takes half a second.
+        # Only commands that start runs need it.
         from riseml.engines.argo import submit  # noqa: PLC0415
 
         prepared = self._take_prepared()

@@ -93,26 +93,30 @@ def start(
         first_record = deleted_workflow.first_record(documents, namespace.server_time)
     folder = make_folders(store, plan, origin, namespace.target, first_record)
     number = origin.number or 0
-    notes = []
     if len(documents) > 1 or submission.into:
         namespace.set_slots(number, plan.concurrency)
-    if len(documents) > 1 and not submission.into:
-        notes.append(
-            f"the set is too large for one Workflow, so it has {len(documents)}"
-        )
     groups = pod_groups.make(namespace, plan, documents)
     if submission.into:
         _add(namespace, submission.into, documents)
     else:
         _create_all(namespace, store, folder, documents)
     pod_groups.hand_over(namespace, groups)
+    compiler.keep()
     return Submitted(
         number,
         documents[0]["metadata"]["name"],
         plan.is_set,
         len(plan.experiments),
-        tuple(notes),
+        _notes(submission, documents),
     )
+
+
+def _notes(
+    submission: Submission, documents: Sequence[dict[str, Any]]
+) -> tuple[str, ...]:
+    if len(documents) == 1 or submission.into:
+        return ()
+    return (f"the set is too large for one Workflow, so it has {len(documents)}",)
 
 
 def _name_submitter(submitter: str, documents: Sequence[dict[str, Any]]) -> None:

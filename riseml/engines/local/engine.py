@@ -19,10 +19,11 @@ from riseml.engines.local.image_methods import ImageMethods
 from riseml.engines.local.machine_methods import MachineMethods
 from riseml.engines.local.reader import HomeReader
 from riseml.engines.local.record_methods import RecordMethods
-from riseml.engines.local.serialize import Inherited, plan_to_data
+from riseml.engines.local.serialize import Inherited
 from riseml.errors import RiseMLError, UnsupportedError
 from riseml.ids import Id
 from riseml.marks import to_data
+from riseml.plan_data import plan_to_data
 from riseml.settings import PROCESS
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 

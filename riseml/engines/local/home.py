@@ -8,6 +8,7 @@ output/<user>/<project>/<number>/       outputs, logs and run.json of a run
 envs/<key>/  store/repos/               environments of install steps, snapshots of code
 images/<key>                            when an image with install steps was last used
 container-engines.json                  what podman and docker said of themselves
+cache/plans/  cache/documents/          plans and documents that runs of an unchanged project use again
 checkouts/<project>/<revision>/         code that the working copies of jobs share
 """
 

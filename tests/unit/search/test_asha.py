@@ -7,9 +7,9 @@ import pytest
 
 from riseml import config, planner
 from riseml.compiler import compile_workflow
-from riseml.engines.local.serialize import plan_from_data, plan_to_data
 from riseml.errors import ConfigError
 from riseml.plan import EarlyStop, ExperimentSet, Metric, Origin, Target
+from riseml.plan_data import plan_from_data, plan_to_data
 from riseml.search import asha
 
 TEXT = """\

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from riseml import labels, marks
+from riseml.compiler.cache import DocumentCache
 from riseml.engines import Growth
 from riseml.engines.local import shard_keys
 from riseml.engines.local.controller import (
@@ -36,7 +37,6 @@ from riseml.engines.local.jobs.pod_to_process import PodPreparer
 from riseml.engines.local.serialize import (
     Inherited,
     build_from_data,
-    plan_from_data,
     timestamp,
 )
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
@@ -49,8 +49,11 @@ from riseml.plan import (
     Shard,
     Target,
 )
+from riseml.plan_data import plan_from_data
 from riseml.settings import PROCESS
 
+# By then, the job runs that the command waits for.
+_KEEPING_DELAY_SECONDS = 0.5
 _PROCESSES: Mapping[str, Any] = {"name": PROCESS, "is_explained": False}
 _MOUNT_POINT = re.compile(r"(?<![\w./-])/(?:code|data|output|resume|riseml)(?![\w.-])")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
@@ -67,6 +70,7 @@ class Submitter:
 
     def __init__(self, services: Services, runs: ActiveRuns) -> None:
         self._services, self._runs = services, runs
+        self._documents = DocumentCache(services.layout.home)
 
     def start(
         self,
@@ -122,11 +126,22 @@ class Submitter:
                 marks=marks.from_data(marked),
                 runner=runner["name"],
             )
-            document = _compile(planned, origin)
+            document = self._compile(planned, origin)
             run = self._record(key, document, from_command, uid)
             notes = self._notes(planned, runner)
         self._begin(run)
+        self._services.loop.after(_KEEPING_DELAY_SECONDS, self._documents.keep)
         return _submitted(number, run.run.name, planned, notes)
+
+    def _compile(self, plan: ExperimentSet, origin: Origin) -> dict[str, Any]:
+        document = self._documents.compile(plan, origin, _TARGET)
+        for template in document["spec"]["templates"]:
+            # On one machine, resources become free when earlier runs end, whenever that is.
+            template.pop("pendingTimeout", None)
+            # One machine has no semaphores, with which shards share the `concurrency` of a set.
+            if "semaphores" in template.get("synchronization", {}):
+                del template["synchronization"]
+        return document
 
     def _builds(
         self,
@@ -269,20 +284,6 @@ def _submitted(
         "experiments": len(plan.experiments),
         "notes": notes,
     }
-
-
-def _compile(plan: ExperimentSet, origin: Origin) -> dict[str, Any]:
-    # The compiler loads Hera, so only a first submission pays for it.
-    from riseml.compiler import compile_workflow  # noqa: PLC0415
-
-    document = compile_workflow(plan, origin, _TARGET)
-    for template in document["spec"]["templates"]:
-        # On one machine, resources become free when earlier runs end, whenever that is.
-        template.pop("pendingTimeout", None)
-        # One machine has no semaphores, with which shards share the `concurrency` of a set.
-        if "semaphores" in template.get("synchronization", {}):
-            del template["synchronization"]
-    return document
 
 
 def _identify(metadata: dict[str, Any], number: int, uid: str) -> None:

@@ -33,10 +33,10 @@ from riseml.engines.local.interpreter.node import COLUMNS
 from riseml.engines.local.jobs import processes, workdir
 from riseml.engines.local.jobs.launcher import Launcher, LaunchError, ProcessSpec
 from riseml.engines.local.reader import HomeReader
-from riseml.engines.local.serialize import plan_to_data
 from riseml.engines.local.store import Store
 from riseml.ids import Id
 from riseml.plan import ExperimentSet
+from riseml.plan_data import plan_to_data
 from riseml.status import SetStatus
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riseml import config, planner
-from riseml.engines.local.serialize import plan_from_data, plan_to_data
 from riseml.plan import ExperimentSet, Resources
+from riseml.plan_data import plan_from_data, plan_to_data
 
 EXAMPLES = sorted(Path("examples").glob("*/riseml.yml"))
 
