@@ -44,7 +44,7 @@ def _containers(path: Path, request: pytest.FixtureRequest) -> Provision:
 def _cluster(path: Path, request: pytest.FixtureRequest) -> Provision:
     from tests.cluster.installed import REGISTRY  # noqa: PLC0415
 
-    if "\nadmin$ " in path.read_text("utf-8"):
+    if "admin$ " in path.read_text("utf-8"):
         return _administration(request)
     user = request.getfixturevalue("user")
     image = os.environ.get("RISEML_TEST_BASE_IMAGE", f"{REGISTRY}/base:1")
