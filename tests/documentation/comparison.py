@@ -16,7 +16,8 @@ _PATTERNS = [
     for pattern, replacement in (
         (r"\x1b\[[0-9;?]*[A-Za-z]", ""),
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b", "<hash>"),
-        (r"\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,64}\b", "<hash>"),
+        # A short one has digits and letters, or it might be a number or a word.
+        (r"\b(?:[0-9a-f]{12,64}|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,11})\b", "<hash>"),
         (
             r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?",
             "<time>",
@@ -26,8 +27,10 @@ _PATTERNS = [
         (r"\bjust now\b", "<duration> "),
         (r"\b\d+(?:\.\d+)? ?(?:[kKMGT]i?)?B\b", "<size>"),
         (r"\bv?\d+\.\d+\.\d+(?:[\w.+-]*\w)?", "<version>"),
-        (r"-?\b\d+\.\d+(?:e[+-]?\d+)?\b", "<float>"),
-        (r"-?\b\d+e[+-]?\d+\b", "<float>"),
+        # The id of an experiment begins a line, or follows a word for it.
+        (r"(^\W*|\b(?:experiments?|job|of) )(\d+)\.(\d+)\b", r"\1\2:\3"),
+        (r"(\b\d+)\.\d+(?:e[+-]?\d+)?\b", r"\1.<digits>"),
+        (r"-?\b\d+e[+-]?\d+\b", "<number>"),
         (r"\bpid \d+", "pid <number>"),
         (r"\b(localhost|127\.0\.0\.1|<version>):\d{4,5}\b", "<address>"),
         (r"[█▇▆▅▄▃▂▁▏▎▍▌▋▊▉░━╸╺]+", "<bar>"),
@@ -35,6 +38,11 @@ _PATTERNS = [
         (r"\s+", " "),
     )
 ]
+
+# Whether these lines appear depends on how busy the machine is.
+_TRANSIENT = re.compile(
+    r"^(?:\S+ \| )?--> (?:CREATED|BUILDING|PENDING|STARTING|RUNNING)$|^Preparing the code \d+%"
+)
 
 
 def normalized(line: str) -> str:
@@ -46,8 +54,7 @@ def normalized(line: str) -> str:
 
 def is_same(shown: Sequence[str], printed: Sequence[str]) -> bool:
     """Return whether a page shows what a command prints."""
-    expected = _without_empty_ends([normalized(line) for line in shown])
-    actual = _without_empty_ends([normalized(line) for line in printed])
+    expected, actual = _lines(shown), _lines(printed)
     expression = "".join(map(_expression, expected))
     text = "".join(line + "\n" for line in actual)
     return re.fullmatch(expression, text) is not None
@@ -56,6 +63,8 @@ def is_same(shown: Sequence[str], printed: Sequence[str]) -> bool:
 def is_similar(shown: Sequence[str], printed: Sequence[str]) -> bool:
     """Return whether at least half of the words that a page shows are printed."""
     words = _words(shown)
+    if not words:
+        return not _words(printed)
     common = words & _words(printed)
     return 2 * len(common) >= len(words)
 
@@ -68,6 +77,15 @@ def _expression(line: str) -> str:
     if line == ELLIPSIS:
         return r"(?:.*\n)*?"
     return ".*".join(re.escape(text) for text in line.split(ELLIPSIS)) + r"\n"
+
+
+def _lines(lines: Sequence[str]) -> list[str]:
+    """Return the lines that have to be the same, normalized."""
+    kept = []
+    for line in map(normalized, lines):
+        if not _TRANSIENT.search(line):
+            kept.append(line)
+    return _without_empty_ends(kept)
 
 
 def _without_empty_ends(lines: list[str]) -> list[str]:

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -83,6 +84,8 @@ class Shell:
             "LOGNAME": person,
             "LANG": "C.UTF-8",
             "SHELL": "/bin/bash",
+            # Pages copy projects from here in commands that readers do not see.
+            "EXAMPLES": str(ROOT / "examples"),
             "COLUMNS": "110",
             "RISEML_CPUS": "4",
             "RISEML_RUNNER": "process",
@@ -199,8 +202,10 @@ class Shell:
         self._process.stdin.close()
         _kill_group(self._process)
         for process in self.processes():
-            process.kill()
-            process.wait(10)
+            # It may end by itself at this moment.
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+                process.wait(10)
         os.close(self._reading)
         if self._is_reader:
             shutil.rmtree(self.root, onerror=_make_writable)

@@ -20,30 +20,34 @@ IMAGE = "python:3.12-slim"
 _ENVIRONMENTS = {"pytorch": "torch", "jax": "jax", "mpi": "mpi", "horovod": "horovod"}
 
 
-def provision(suite: str, path: Path, request: pytest.FixtureRequest) -> Provision:
-    """Return what a page finds on the machine in a suite."""
+def provision(
+    suite: str, path: Path, request: pytest.FixtureRequest | None
+) -> Provision:
+    """Return what a page finds on the machine in a suite; `request` is needed for a cluster."""
     if suite not in _PROVISIONS:
         return Provision()
     return _PROVISIONS[suite](path, request)
 
 
-def _frameworks(path: Path, request: pytest.FixtureRequest) -> Provision:
+def _frameworks(path: Path, request: pytest.FixtureRequest | None) -> Provision:
     from tests.frameworks import environments  # noqa: PLC0415
 
     folder = environments.prepare(_ENVIRONMENTS.get(path.stem, "tensorflow"))
     return Provision(python=str(folder / "bin" / "python"))
 
 
-def _containers(path: Path, request: pytest.FixtureRequest) -> Provision:
+def _containers(path: Path, request: pytest.FixtureRequest | None) -> Provision:
     from tests.containers import programs  # noqa: PLC0415
 
     variables = {**programs.podman_settings(), "RISEML_RUNNER": "auto"}
     return Provision(variables=variables, images={IMAGE: programs.IMAGE})
 
 
-def _cluster(path: Path, request: pytest.FixtureRequest) -> Provision:
+def _cluster(path: Path, request: pytest.FixtureRequest | None) -> Provision:
     from tests.cluster.installed import REGISTRY  # noqa: PLC0415
 
+    # Only a test can make a user.
+    assert request
     if "admin$ " in path.read_text("utf-8"):
         return _administration(request)
     user = request.getfixturevalue("user")
@@ -86,7 +90,7 @@ def _administration(request: pytest.FixtureRequest) -> Provision:
     return Provision(images=images, names=names, people=people)
 
 
-_PROVISIONS: dict[str, Callable[[Path, pytest.FixtureRequest], Provision]] = {
+_PROVISIONS: dict[str, Callable[[Path, pytest.FixtureRequest | None], Provision]] = {
     "frameworks": _frameworks,
     "containers": _containers,
     "cluster": _cluster,

@@ -189,6 +189,8 @@ def test_what_changes_is_the_same(shown: str, printed: str) -> None:
         (["a", "b"], ["a"]),
         (["a", "…", "c"], ["a", "b"]),
         (["set 1"], ["set 2"]),
+        (["★ 2.1 FINISHED"], ["★ 2.2 FINISHED"]),
+        (["speed 905.1"], ["speed 904.9"]),
     ],
 )
 def test_what_matters_is_not(shown: list[str], printed: list[str]) -> None:
@@ -199,6 +201,11 @@ def test_an_ellipsis_stands_for_lines_and_for_text() -> None:
     assert is_same(["a", "…", "d"], ["a", "b", "c", "d"])
     assert is_same(["a", "…"], ["a"])
     assert is_same(["a … d"], ["a b c d"])
+
+
+def test_states_on_the_way_do_not_count() -> None:
+    assert is_same(["1.1 | --> RUNNING", "a"], ["a"])
+    assert not is_same(["1.1 | --> FINISHED", "a"], ["a"])
 
 
 def test_loosely_needs_half_of_the_words() -> None:
@@ -214,7 +221,7 @@ def test_outputs_are_rewritten_in_place() -> None:
 
 
 def test_a_right_output_is_not_rewritten() -> None:
-    text = _console("$ echo 1.5; echo b", "1.25", "…")
+    text = _console("$ echo x 1.5; echo b", "x 1.75", "…")
     with Shell("page") as shell:
         walked = walk("page", pages.blocks(text), shell)
     assert rewritten(text, walked.outputs, everything=True) == text

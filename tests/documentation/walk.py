@@ -1,6 +1,6 @@
 """Walk through a page: its steps run in order, and what is not as the page says is collected.
 
-    python -m tests.documentation.walk [--all] [PAGE ...]
+    python -m tests.documentation.walk [--all] [--suite SUITE] [PAGE ...]
 
 runs pages (all by default) and rewrites the outputs that differ from what their commands print, in
 place; with `--all` also those that differ only in times and the like, except outputs with `…`.
@@ -16,6 +16,7 @@ from tests.documentation import pages
 from tests.documentation.comparison import ELLIPSIS, is_same, is_similar
 from tests.documentation.pages import Block, Command
 from tests.documentation.shell import Shell
+from tests.documentation.suites import provision
 
 
 @dataclass
@@ -100,13 +101,13 @@ def folder(path: Path) -> str:
     return "riseml" if path.stem == "README" else path.stem
 
 
-def refresh(path: Path, *, everything: bool) -> Walk:
-    """Run the blocks of a page that need nothing special, and rewrite their outputs."""
+def refresh(path: Path, suite: str, *, everything: bool) -> Walk:
+    """Run the blocks of a page that belong to a suite, and rewrite their outputs."""
     text = path.read_text("utf-8")
-    blocks = selected(pages.blocks(text), pages.DEFAULT)
+    blocks = selected(pages.blocks(text), suite)
     if not blocks:
         return Walk()
-    with Shell(folder(path)) as shell:
+    with Shell(folder(path), provision(suite, path, None)) as shell:
         walked = walk(pages.name(path), blocks, shell)
     path.write_text(rewritten(text, walked.outputs, everything=everything), "utf-8")
     return walked
@@ -122,10 +123,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("pages", nargs="*", type=Path, metavar="PAGE")
     parser.add_argument("--all", action="store_true", help="refresh times as well")
+    parser.add_argument(
+        "--suite", default=pages.DEFAULT, choices=["frameworks", "containers"]
+    )
     options = parser.parse_args()
     status = 0
     for path in options.pages or pages.paths():
-        walked = refresh(path.resolve(), everything=options.all)
+        walked = refresh(path.resolve(), options.suite, everything=options.all)
         if walked.outputs:
             sys.stdout.write(f"{path}: {len(walked.problems)} changed\n")
         for failure in _failures(walked):
