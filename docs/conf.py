@@ -54,4 +54,4 @@ html_theme_options = {
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_class_signature = "separated"
+python_maximum_signature_line_length = 88

@@ -16,6 +16,7 @@ from sphinx.util.typing import ExtensionMetadata
 
 import riseml
 
+_NO_PYTHON = re.compile(r"=<[^<>]*>")
 _RAISES = re.compile(r"^(\w+(?:, \w+)*): (.*)$")
 
 
@@ -33,6 +34,14 @@ def _convert(_app: Sphinx, _what: str, _name: str, _obj: Any, *rest: Any) -> Non
         elif line.strip():
             fields.append(f"    {line.strip()}")
     lines[start:] = ["", *fields]
+
+
+def _simplify(*arguments: Any) -> tuple[str | None, str | None]:
+    """Return a signature without defaults that are not Python, such as `<factory>`."""
+    *_, signature, annotation = arguments
+    if signature is None:
+        return None, annotation
+    return _NO_PYTHON.sub("=...", signature), annotation
 
 
 def _resolve(
@@ -70,5 +79,6 @@ def _addresses() -> dict[str, str]:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register both conversions."""
     app.connect("autodoc-process-docstring", _convert)
+    app.connect("autodoc-process-signature", _simplify)
     app.connect("missing-reference", _resolve)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
