@@ -26,7 +26,8 @@ _PATTERNS = [
         (rf"(?:<?\d+(?:\.\d+)? ?{_UNITS}\b ?)+(?: ago\b)?", "<duration> "),
         (r"\bjust now\b", "<duration> "),
         (r"\b\d+(?:\.\d+)? ?(?:[kKMGT]i?)?B\b", "<size>"),
-        (r"\bv?\d+\.\d+\.\d+(?:[\w.+-]*\w)?", "<version>"),
+        # The latter is that of a checkout which nobody has installed.
+        (r"\bv?\d+\.\d+\.\d+(?:[\w.+-]*\w)?|\b0\+unknown\b", "<version>"),
         # The id of an experiment begins a line, or follows a word for it.
         (r"(^\W*|\b(?:experiments?|job|of) )(\d+)\.(\d+)\b", r"\1\2:\3"),
         (r"(\b\d+)\.\d+(?:e[+-]?\d+)?\b", r"\1.<digits>"),
