@@ -12,7 +12,14 @@ from pathlib import Path
 
 import peer_tools
 from lab import Lab, lab
-from measure import RISEML, Figure, environment, main, side_by_side
+from measure import (
+    RISEML,
+    CannotMeasureError,
+    Figure,
+    environment,
+    main,
+    side_by_side,
+)
 
 from riseml.engines.local import protocol
 
@@ -37,6 +44,8 @@ class One(FlowSpec):
 if __name__ == "__main__":
     One()
 """
+# A job that fails prints none.
+PATIENCE_SECONDS = 60
 ALONE, METAFLOW = "python job.py", "metaflow run"
 
 
@@ -92,6 +101,10 @@ def until_mark(command: list[str], project: Path, place: Lab) -> float:
         command, cwd=project, env=place.variables, check=True, capture_output=True
     )
     while not mark.exists() or not mark.read_text().endswith("\n"):
+        if time.time() - begun > PATIENCE_SECONDS:
+            log = place.riseml("logs", "--no-follow")
+            message = f"the job has printed no line after {PATIENCE_SECONDS} s: {log}"
+            raise CannotMeasureError(message)
         time.sleep(0.001)
     return float(mark.read_text()) - begun
 
