@@ -222,6 +222,7 @@ def run(name: str, words: list[str]) -> int:
     Raises:
         RiseMLError: no such command exists, or it failed.
     """
+    _load_pathlib()
     module = load(name)
     from riseml.cli import command_line
 
@@ -239,6 +240,29 @@ def run(name: str, words: list[str]) -> int:
 
         raise failure.unknown_subcommand(name, first, group)
     return command_line.run(f"{name} {first}", group[first], words[1:])
+
+
+def _load_pathlib() -> None:
+    """Load pathlib without `urllib.parse`, of which it needs one function for `Path.as_uri`.
+
+    That saves 2 of the 40 ms of `riseml status`.
+    """
+    name = "urllib.parse"
+    if name in sys.modules or "pathlib" in sys.modules:
+        return
+    stand_in = ModuleType(name)
+    stand_in.quote_from_bytes = _quote_from_bytes  # type: ignore[attr-defined]
+    sys.modules[name] = stand_in
+    try:
+        import_module("pathlib")
+    finally:
+        del sys.modules[name]
+
+
+def _quote_from_bytes(path: bytes) -> str:
+    from urllib.parse import quote_from_bytes
+
+    return quote_from_bytes(path)
 
 
 def load(name: str) -> ModuleType:

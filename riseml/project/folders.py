@@ -13,7 +13,6 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Sequence
-from hashlib import sha1
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -39,6 +38,8 @@ LARGE_BYTES = 1 << 20
 _STATE = attrgetter("st_mode", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
 # Later formats write equal values differently, depending on who else refers to them.
 _FORMAT = 2
+# A longer listing becomes a digest.
+_MAX_LISTING_BYTES = 2_000
 
 
 class Totals(NamedTuple):
@@ -230,9 +231,14 @@ def states_at(path: bytes, others: Sequence[bytes]) -> list[State]:
 
 
 def listing_of(rules: bytes, packed_names: bytes, states: list[State]) -> bytes:
-    """Return a digest of names and states, which differs after any change.
+    """Return names and states, or a digest of them if that is shorter; any change changes it.
 
     `rules` identifies what excludes entries.
     """
     content = marshal.dumps((rules, packed_names, states), _FORMAT)
+    if len(content) <= _MAX_LISTING_BYTES:
+        return content
+    # It loads OpenSSL, which takes 2 ms, and projects with small folders need none.
+    from hashlib import sha1  # noqa: PLC0415
+
     return sha1(content, usedforsecurity=False).digest()

@@ -141,11 +141,28 @@ def test_status_on_one_machine_reads_no_documents(tmp_path: Path) -> None:
         "riseml.status.document",
         "riseml.client.cron_schedule",
         "decimal",
+        "ipaddress",
         "shutil",
         "socket",
         "threading",
+        "urllib.parse",
     }
     assert not modules & unneeded
+
+
+def test_paths_become_uris_as_usual(tmp_path: Path) -> None:
+    program = "import riseml.cli as c; c._load_pathlib(); import pathlib, sys; "
+    program += "assert 'urllib.parse' not in sys.modules; "
+    program += "print(pathlib.Path('/ä b').as_uri()); from urllib import parse; "
+    program += "print(parse.quote('ä'), parse.urlsplit('a:b').scheme)"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        check=True,
+        text=True,
+        capture_output=True,
+    )
+    assert done.stdout.split() == ["file:///%C3%A4%20b", "%C3%A4", "a"]
 
 
 def test_help_loads_no_command(tmp_path: Path) -> None:

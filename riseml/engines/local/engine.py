@@ -8,16 +8,16 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riseml import home_folder, labels
 from riseml.dataclass import replace
 from riseml.engines import Change, Chunk, LogQuery, Pruned, Query, Submission, Submitted
-from riseml.engines.local import home, outputs, protocol, secrets
+from riseml.engines.local import home, protocol, secrets
 from riseml.engines.local.image_methods import ImageMethods
 from riseml.engines.local.machine_methods import MachineMethods
-from riseml.engines.local.reader import HomeReader
 from riseml.engines.local.record_methods import RecordMethods
 from riseml.engines.local.serialize import Inherited
 from riseml.errors import RiseMLError, UnsupportedError
@@ -30,6 +30,7 @@ from riseml.status import ExperimentStatus, JobStatus, SetStatus
 if TYPE_CHECKING:
     from riseml.engines.local.access import LocalAccess
     from riseml.engines.local.live import LiveRun
+    from riseml.engines.local.reader import HomeReader
     from riseml.engines.local.usage_view import LocalUsageView
     from riseml.plan import Marks
     from riseml.project import Snapshot
@@ -52,7 +53,14 @@ class LocalEngine(MachineMethods, RecordMethods, ImageMethods):
     def __init__(self, home: Path, user: str, runner: str = PROCESS) -> None:
         home_folder.check(home)
         self.home, self.user, self.runner = home, user, runner
-        self.reader = HomeReader(home, user)
+
+    @cached_property
+    def reader(self) -> "HomeReader":  # type: ignore[override]
+        """What reads the home."""
+        # Commands that start runs do without it.
+        from riseml.engines.local.reader import HomeReader  # noqa: PLC0415
+
+        return HomeReader(self.home, self.user)
 
     # Write
 
@@ -159,6 +167,9 @@ class LocalEngine(MachineMethods, RecordMethods, ImageMethods):
             NotFoundError: there is no such run.
             RiseMLError: the run has not ended.
         """
+        # Only `delete` and `prune` need it.
+        from riseml.engines.local import outputs  # noqa: PLC0415
+
         number = self.reader.number(run)
         row = self.reader.summary_row(number)
         folder = self.reader.run_folder(row)

@@ -4,11 +4,11 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from riseml.engines.local.reader import HomeReader
 from riseml.ids import Id
 
 if TYPE_CHECKING:
     from riseml.diagnosis.evidence import Holder, MemoryLimit
+    from riseml.engines.local.reader import HomeReader
     from riseml.job_python import Interpreter
     from riseml.plan import ExperimentSet
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class MachineMethods:
     """The part of the engine that provides `SharesItsMachine`."""
 
-    reader: HomeReader
+    reader: "HomeReader"
 
     def shortage(self, plan: "ExperimentSet") -> str:
         """Explain why this machine can never run an experiment of a plan."""

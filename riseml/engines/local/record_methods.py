@@ -4,19 +4,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from riseml.engines.local.reader import HomeReader
 from riseml.ids import Id
 from riseml.status import SetStatus
 
 if TYPE_CHECKING:
     from riseml.consumption import DiskUse
+    from riseml.engines.local.reader import HomeReader
 
 
 class RecordMethods:
     """What few commands need: `release` and `usage`."""
 
     home: Path
-    reader: HomeReader
+    reader: "HomeReader"
 
     def release(self, run: SetStatus, jobs: Sequence[str]) -> None:
         """Release jobs of a run that are held after a failure."""
