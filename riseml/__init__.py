@@ -73,10 +73,10 @@ if TYPE_CHECKING:
     __version__: str
 
     def report_result(**values: object) -> None:
-        """Report values by name; they are added to those of earlier calls."""
+        """Report values by name; they are added to those of earlier calls. Outside of a job, nothing happens."""
 
     def report_progress(done: float, total: float) -> None:
-        """Report that `done` of `total` is done."""
+        """Report that `done` of `total` is done. Outside of a job, nothing happens."""
 
     def experiment_id() -> str | None:
         """Return the id of the experiment that this process belongs to, None outside of one."""
