@@ -1,6 +1,5 @@
 """Configuration of the documentation site; `make docs` builds it."""
 
-import logging
 import sys
 from pathlib import Path
 
@@ -8,11 +7,6 @@ _HERE = Path(__file__).parent
 sys.path[:0] = [str(_HERE.parent), str(_HERE / "_ext")]
 
 import riseml  # noqa: E402
-
-# Folders without pages yet.
-logging.getLogger("sphinx.sphinx.directives.other").addFilter(
-    lambda record: "toctree glob pattern" not in record.getMessage()
-)
 
 project = "RiseML"
 author = "The RiseML authors"
