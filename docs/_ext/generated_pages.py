@@ -22,7 +22,7 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 """Functions that return Markdown, by the names in the pages."""
 
-_MARK = re.compile(r"<!-- generated: ([a-z-]+) -->")
+_MARK = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
 
 
 def _fill(_app: Sphinx, _docname: str, source: list[str]) -> None:
