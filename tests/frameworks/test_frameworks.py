@@ -312,7 +312,7 @@ run: {line}
 
 @pytest.mark.parametrize("way", ["handler", "checkpoint"])
 def test_a_kill_leaves_mirrored_workers_the_time_to_save(way: str, lab: Lab) -> None:
-    """Follow README's advice on SIGTERM in TensorFlow 2."""
+    """Follow the advice of the page about TensorFlow on SIGTERM in TensorFlow 2."""
     copied(lab, PROGRAMS / "mirrored_kill.py")
     text = MIRRORED.format(line=f"python mirrored_kill.py {way}")
     lab.train(text, PATH=path_of("tensorflow"))

@@ -11,7 +11,7 @@ from tests.frameworks.test_frameworks import PROGRAMS, copied, path_of
 from tests.local.conftest import Lab
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(150)]
-# What README promises for the peers of a job that has failed.
+# What the page about JAX promises for the peers of a job that has failed.
 HALF_A_MINUTE = 30
 NO_TOKEN = """
 class config:

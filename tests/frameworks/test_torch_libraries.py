@@ -1,7 +1,6 @@
-"""Lightning, accelerate and transformers: README's example, with the text that stands there."""
+"""Lightning, accelerate and transformers: the lines of the page about PyTorch, as they stand there."""
 
 import re
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -11,39 +10,38 @@ from tests.frameworks.test_frameworks import PROGRAMS, path_of
 from tests.local.conftest import Lab
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(150)]
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs/frameworks/pytorch.md"
 LIBRARIES = ("lightning", "accelerate", "transformers")
 
 
-def blocks(kind: str, word: str) -> list[str]:
-    """Return the code blocks of README that contain a word."""
+def blocks(word: str) -> list[str]:
+    """Return the Python blocks of the page that contain a word."""
     texts = re.findall(
-        rf"^```{kind}\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL
+        r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL
     )
     return [text for text in texts if word in text]
 
 
 def program(library: str, line: str) -> str:
-    """Return the program for a library, with a line of README in its place."""
+    """Return the program for a library, with a line of the page in its place."""
     text = (PROGRAMS / f"{library}_fit.py").read_text()
-    assert len(re.findall(r"^\w+ = .*# README$", text, re.MULTILINE)) == 1
+    assert len(re.findall(r"^\w+ = .*# the page$", text, re.MULTILINE)) == 1
     return re.sub(
-        r"^\w+ = .*# README$", lambda _: line.strip(), text, flags=re.MULTILINE
+        r"^\w+ = .*# the page$", lambda _: line.strip(), text, flags=re.MULTILINE
     )
 
 
-def test_the_example_of_readme_runs(lab: Lab) -> None:
+def test_the_lines_of_the_page_run(lab: Lab) -> None:
     lines = {}
     for library in LIBRARIES:
-        (lines[library],) = blocks("python", f"{library}.")
+        (lines[library],) = blocks(f"{library}.")
     # 4 processes where there are 2.
     lines["mistaken"] = lines["lightning"].replace("devices=1", "devices=2")
     for name, line in lines.items():
         library = "lightning" if name == "mistaken" else name
         lab.write({f"{name}_fit.py": program(library, line)})
-    (block,) = blocks("yaml", "  framework: pytorch")
-    train = textwrap.dedent(block.partition("train:\n")[2])
-    train = train.replace("fit.py", "{{library}}_fit.py")
+    train = "framework: pytorch\npytorch: {workers: 2}\n"
+    train += "run: python {{library}}_fit.py\n"
     train += f"parameters: {{library: [{', '.join(lines)}]}}\nconcurrency: 2\n"
     run = lab.run(train, PATH=path_of("torch"))
     for experiment in run.experiments[:3]:

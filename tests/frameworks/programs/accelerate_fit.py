@@ -1,12 +1,12 @@
 # mypy: ignore-errors
-"""Accelerate: one epoch; the line of the accelerator is replaced by that of README."""
+"""Accelerate: one epoch; the line of the accelerator is replaced by that of the page."""
 
 import accelerate
 import torch
 
 import riseml
 
-accelerator = accelerate.Accelerator  # README
+accelerator = accelerate.Accelerator  # the page
 model = torch.nn.Linear(2, 1)
 optimizer = torch.optim.SGD(model.parameters(), 0.1)
 batches = torch.utils.data.DataLoader(torch.randn(16, 2), batch_size=2)

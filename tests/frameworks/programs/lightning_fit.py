@@ -1,6 +1,6 @@
 # ruff: noqa: ANN001, ANN201
 # mypy: ignore-errors
-"""Lightning: one epoch; the next line is replaced by that of README."""
+"""Lightning: one epoch; the next line is replaced by that of the page."""
 
 import lightning
 import torch
@@ -27,7 +27,7 @@ class Model(lightning.LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
-trainer = None  # README
+trainer = None  # the page
 trainer.fit(Model(), torch.utils.data.DataLoader(torch.randn(16, 2), batch_size=2))
 if trainer.is_global_zero:
     riseml.report_result(processes=trainer.world_size, steps=trainer.global_step)

@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""Transformers: one epoch of a tiny model; the line of the trainer is replaced by that of README."""
+"""Transformers: one epoch of a tiny model; the line of the trainer is replaced by that of the page."""
 
 import os
 
@@ -26,7 +26,7 @@ arguments = transformers.TrainingArguments(
     save_strategy="no",
     report_to=[],
 )
-trainer = None  # README
+trainer = None  # the page
 trainer.train()
 if trainer.is_world_process_zero():
     riseml.report_result(
