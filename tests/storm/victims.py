@@ -66,7 +66,9 @@ class Processes:
         pids = []
         for pid in _pids():
             command = words(pid)
-            if command[:2] == [b"sh", b"-s"] and command[3].startswith(runs):
+            is_shell = command[:2] == [b"sh", b"-s"] and command[3].startswith(runs)
+            # Its fork has the same command line until it becomes the job.
+            if is_shell and _leads_session(pid):
                 pids.append(pid)
         return pids
 
@@ -136,6 +138,13 @@ def _script(pid: int) -> bytes:
             if "memfd:job" in os.readlink(descriptor):  # noqa: PTH115
                 return descriptor.read_bytes()
     return b""
+
+
+def _leads_session(pid: int) -> bool:
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
 
 
 def words(pid: int) -> list[bytes]:
