@@ -76,17 +76,17 @@ class HomeLayout:
         Raises:
             UnsupportedError: no folder stands for this claim.
         """
-        folders = {
-            "riseml-data": self.data,
-            "riseml-output": output_folder(self.home),
-            "riseml-store": self.home / "store",
-        }
-        if name not in folders:
-            raise UnsupportedError(
-                f"no folder of this machine stands for the claim {name}",
-                f"The local engine knows {', '.join(folders)}.",
-            )
-        return folders[name]
+        match name:
+            case "riseml-data":
+                return self.data
+            case "riseml-output":
+                return output_folder(self.home)
+            case "riseml-store":
+                return self.home / "store"
+        raise UnsupportedError(
+            f"no folder of this machine stands for the claim {name}",
+            "The local engine knows riseml-data, riseml-output, riseml-store.",
+        )
 
     def output(self, user: str, project: str, number: int) -> Path:
         """Return the folder of a run's outputs, which remains when the run has ended."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from riseml import marks
 from riseml.dataclass import replace
+from riseml.engines.local import archive_text
 from riseml.engines.local.queries import Queries
 from riseml.status import SetStatus
 
@@ -39,5 +40,7 @@ def write_to_archive(archive: Path, data: Mapping[str, Any]) -> None:
     record = json.loads(archive.read_bytes())
     record["marks"] = dict(data)
     temporary = archive.with_name(f"{archive.name}.part")
-    temporary.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    experiments = map(json.dumps, record.get("experiments", ()))
+    with temporary.open("w", encoding="utf-8") as file:
+        file.writelines(archive_text.parts(record, experiments))
     temporary.replace(archive)

@@ -14,12 +14,11 @@ from typing import Any, Final, NamedTuple
 
 from riseml import status
 from riseml.dataclass import replace
-from riseml.engines.local import reports
+from riseml.engines.local import archive_text, reports
 from riseml.engines.local.interpreter.run import WorkflowRun
 from riseml.status import ExperimentStatus, SetStatus
 from riseml.status.data import encode, experiment_to_data, to_data
 
-_INDENT: Final = 1
 _TEXTS_PER_BLOCK: Final = 200
 
 
@@ -31,7 +30,7 @@ class FinalRecord(NamedTuple):
 
     def text(self) -> str:
         """Return the JSON of the run on one line."""
-        head, tail = self._surroundings(indent=None)
+        head, tail = self._surroundings()
         return "".join(self._json(head.removesuffix("}"), tail.removeprefix("{")))
 
     def _json(self, head: str, tail: str) -> Iterator[str]:
@@ -43,30 +42,17 @@ class FinalRecord(NamedTuple):
             separator = ", "
         yield f"], {tail}"
 
-    def lines(self) -> Iterator[str]:
-        """Yield the indented JSON of the run, in parts."""
-        head, tail = self._surroundings(indent=_INDENT)
-        yield head.removesuffix("\n}")
-        yield ',\n "experiments": ['
-        separator = ""
-        for experiment in self.experiments:
-            # JSON text contains line breaks only between its items.
-            text = json.dumps(json.loads(experiment), indent=_INDENT)
-            yield f"{separator}\n  " + text.replace("\n", "\n  ")
-            separator = ","
-        yield "\n ]," if separator else "],"
-        yield tail.removeprefix("{")
+    def archive_parts(self) -> Iterator[str]:
+        """Yield the text of run.json in parts."""
+        return archive_text.parts(to_data(self.run), self.experiments, encode)
 
-    def _surroundings(self, indent: int | None) -> tuple[str, str]:
+    def _surroundings(self) -> tuple[str, str]:
         """Return the fields ahead of the experiments as JSON, and those behind them."""
         fields = list(to_data(self.run).items())
         position = [name for name, _ in fields].index("experiments")
         head = dict(fields[:position])
         tail = dict(fields[position + 1 :])
-        return (
-            json.dumps(head, default=encode, indent=indent),
-            json.dumps(tail, default=encode, indent=indent),
-        )
+        return json.dumps(head, default=encode), json.dumps(tail, default=encode)
 
 
 def of_run(run: SetStatus) -> FinalRecord:

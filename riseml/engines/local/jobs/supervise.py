@@ -9,7 +9,7 @@ depend on files that the job's mounts may hide.
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from riseml import templating
@@ -26,6 +26,7 @@ _RESERVED_BY_SHELLS = frozenset(
 )
 # `enter` sets the first two for the step's directory, and a shell sets the last one.
 _DROPPED = frozenset((b"PWD", b"OLDPWD", b"_"))
+_DROP, _EXPORT, _ENV_ONLY = "drop", "export", "env"
 # The supervising shell has these variables in its own environment.
 _SUPERVISOR_VARIABLES = (b"PATH", b"LD_LIBRARY_PATH", b"SHLVL")
 
@@ -153,16 +154,27 @@ def _assignments(env: Mapping[str, str]) -> tuple[list[bytes], list[bytes]]:
     exported: list[bytes] = []
     for_env: list[bytes] = []
     for name, value in env.items():
-        key = os.fsencode(name)
-        if key in _DROPPED:
+        kind = _kind(name)
+        if kind == _DROP:
             continue
-        is_identifier = name.isascii() and name.isidentifier()
-        if is_identifier and key not in _RESERVED_BY_SHELLS:
-            exported.append(key + b"=" + quote(os.fsencode(value)))
+        key, data = os.fsencode(name), os.fsencode(value)
+        if kind == _EXPORT:
+            exported.append(key + b"=" + quote(data))
         else:
             # It is public as an argument, but only while `env` runs.
-            for_env.append(quote(key + b"=" + os.fsencode(value)))
+            for_env.append(quote(key + b"=" + data))
     return exported, for_env
+
+
+# A job has about 70 variables, and most jobs have the same.
+@lru_cache(maxsize=512)
+def _kind(name: str) -> str:
+    """Return how a variable is set: by the shell, by `env`, or not at all."""
+    key = os.fsencode(name)
+    if key in _DROPPED:
+        return _DROP
+    is_identifier = name.isascii() and name.isidentifier()
+    return _EXPORT if is_identifier and key not in _RESERVED_BY_SHELLS else _ENV_ONLY
 
 
 def quote(word: bytes) -> bytes:

@@ -136,7 +136,13 @@ def _is_usable(layout: HomeLayout, workdir: Workdir, layers: Sequence[str]) -> b
     if not all(map(os.path.isdir, layers)):
         return False
     # The work directory of an overlay has to be on the file system of its changes.
-    output = Path(workdir.kept)
-    while not output.exists():
-        output = output.parent
-    return output.stat().st_dev == layout.home.stat().st_dev
+    return _device(workdir.kept) == os.stat(layout.home).st_dev  # noqa: PTH116
+
+
+def _device(path: str) -> int:
+    """Return the file system of a path, or that of its first parent that exists."""
+    while True:
+        try:
+            return os.stat(path).st_dev  # noqa: PTH116
+        except OSError:
+            path = os.path.dirname(path)  # noqa: PTH120
