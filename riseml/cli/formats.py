@@ -47,12 +47,13 @@ def is_for_people(output_format: str) -> bool:
     return output_format in {"table", "wide"}
 
 
-def write_data(data: Data, output_format: str) -> None:
-    """Print a result in one of the formats for programs."""
+def write_data(data: Data, output_format: str, *, headers: bool = True) -> None:
+    """Print a result in one of the formats for programs; `headers` are the titles of CSV."""
     if output_format == "name":
         output.names(data.names)
     elif output_format == "csv":
-        output.csv(data.titles, data.rows)
+        titles = [data.titles] if headers else []
+        output.write_exactly(output.csv_text([*titles, *data.rows]))
     else:
         output.data(data.records, output_format)
 
@@ -74,4 +75,4 @@ def write_table(
         screen = terminal.stdout()
         output.lines(render(columns, table, screen, headers=not no_headers))
     else:
-        write_data(data, output_format)
+        write_data(data, output_format, headers=not no_headers)

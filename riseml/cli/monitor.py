@@ -222,5 +222,6 @@ class _Printer:
     def _write_csv(self, data: formats.Data, time: str) -> None:
         # Readings follow one another in one file.
         rows = [[time, *row] for row in data.rows]
-        titles = [["time", *data.titles]] if self._is_first else []
+        has_titles = self._is_first and self._style.headers
+        titles = [["time", *data.titles]] if has_titles else []
         output.write_exactly(output.csv_text([*titles, *rows]))

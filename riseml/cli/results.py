@@ -170,7 +170,7 @@ def command(
         top=top,
     )
     if not formats.is_for_people(output_format):
-        formats.write_data(_data(results), output_format)
+        formats.write_data(_data(results), output_format, headers=not no_headers)
         return
     screen = terminal.stdout()
     # Columns that the user chose are all shown.

@@ -303,7 +303,7 @@ def _write_data(
         rows += records.csv_rows(run, status, long=long)
     titles = records.csv_titles(long=long)
     data = formats.Data(plain if listed else plain[0], names, titles, rows)
-    formats.write_data(data, style.output_format)
+    formats.write_data(data, style.output_format, headers=style.headers)
 
 
 def _parse_state(word: str) -> State:

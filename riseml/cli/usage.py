@@ -155,7 +155,7 @@ def command(
         titles=_TITLES,
         rows=list(map(_csv_row, usage.runs)),
     )
-    formats.write_data(data, output_format)
+    formats.write_data(data, output_format, headers=not no_headers)
 
 
 def _lines(usage: "UsageReport", *, is_long: bool, headers: bool) -> Iterator[str]:

@@ -55,6 +55,17 @@ def test_every_column_of_a_csv_file_has_its_own_name(
     assert second == "30.2,FINISHED,1e-2,adam,,,,,"
 
 
+def test_a_csv_file_may_have_no_titles(riseml: Riseml, engine: FakeEngine) -> None:
+    for words in (
+        ("results", "15"),
+        ("status", "-a"),
+        ("status", "15"),
+        ("ls", "output://~/15/1"),
+    ):
+        csv = riseml(*words, "-o", "csv").out
+        assert riseml(*words, "-o", "csv", "--no-headers").out == csv.partition("\n")[2]
+
+
 @pytest.mark.parametrize("metrics", [(), (Metric("acc", "max"),)])
 def test_names_in_the_log_are_suggested(
     riseml: Riseml, engine: FakeEngine, metrics: tuple[Metric, ...]
