@@ -1,8 +1,9 @@
 """Writer of all new objects into one file, a pack.
 
 object ──▶ output file ──read──▶ checksum of the pack
-               │                   a second thread
-               └──▶ the disk begins while more objects follow
+   │           │                   a second thread
+   │           └──▶ the disk begins while more objects follow
+   └──▶ id, of a large file by a third thread
 """
 
 import os
@@ -16,10 +17,13 @@ from riseml.project.file_hasher import FileHasher
 from riseml.project.objects import Read
 from riseml.project.pack_index import word
 from riseml.project.store import Store
+from riseml.project.stream_hasher import StreamHasher
 
 # What every pack of version 2 begins with, before the number of its objects.
 _SIGNATURE = b"PACK" + word(2)
 _STEP_BYTES = 1 << 20
+# What is read at once stays in the processor's cache for two checksums and a copy.
+_READ_BYTES = 256 << 10
 # The disk gets so much at once.
 _DISK_BYTES = 8 << 20
 
@@ -66,14 +70,15 @@ class Pack:
         head = pack_stream.head(b"blob", size)
         stream: Stream | None = None
         remaining = size
-        while remaining:
-            data = read(min(remaining, _STEP_BYTES))
-            if not data:
-                break
-            remaining -= len(data)
-            digest.update(data)
-            stream = stream or self._stream(head, data)
-            self._output.extend(stream, data, is_last=not remaining)
+        with StreamHasher(digest) as hasher:
+            while remaining:
+                data = read(min(remaining, _READ_BYTES))
+                if not data:
+                    break
+                remaining -= len(data)
+                hasher.extend(data)
+                stream = stream or self._stream(head, data)
+                self._output.extend(stream, data, is_last=not remaining)
         name = digest.digest()
         if remaining or self._has(name):
             # The id is known only now, so an object that exists already is cut off again.
