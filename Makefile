@@ -11,7 +11,7 @@ PYTEST_CONTROL_PLANE := -m control_plane -n 1 tests/cluster
 # Percent of lines and branches that `make test COVERAGE=1` must reach; it only rises. Subprocesses are not measured.
 COVERAGE_FLOOR := 85
 
-.PHONY: demo docs docs-outputs test test-frameworks test-containers test-browser test-control-plane check goldens schemas lock clean
+.PHONY: demo docs docs-outputs man test test-frameworks test-containers test-browser test-control-plane check goldens schemas lock clean
 
 demo: $(READY)  ## train a grid of eight models on the digits on this machine and print the results
 	@examples/demo.sh "$(CURDIR)/$(BIN)/riseml"
@@ -44,6 +44,10 @@ docs: $(READY)  ## build the documentation site into docs/_build without network
 
 docs-outputs: $(READY)  ## rewrite the outputs in the documentation that differ from what their commands print; review the diff
 	$(BIN)/python -m tests.documentation.walk $(PAGES)
+
+man: $(READY)  ## rewrite docs/man after a change of a command's declaration; review the diff
+	rm -rf docs/man
+	$(BIN)/python docs/_ext/man_pages.py docs/man
 
 goldens: $(READY)  ## rewrite examples/*/workflow.yaml; review the diff
 	$(BIN)/pytest tests/golden --regenerate

@@ -99,7 +99,7 @@ def _section(entry: Entry) -> Iterator[str]:
         return
     if "Example" in entry.blocks:
         yield from _code(_NOTE.sub(r"\1  # \2", entry.blocks["Example"]), "sh")
-    yield from _code(_usage(entry), "text")
+    yield from _code(usage(entry), "text")
     for paragraph in others:
         yield paragraph
         yield ""
@@ -113,7 +113,7 @@ def _code(text: str, language: str) -> list[str]:
     return [f"```{language}", text.strip("\n"), "```", ""]
 
 
-def _usage(entry: Entry) -> str:
+def usage(entry: Entry) -> str:
     """Return the line with all arguments; those that may be absent are in brackets."""
     words = [entry.name]
     if any(isinstance(each, Option) for each in entry.parameters.values()):
@@ -137,9 +137,9 @@ def _table(entry: Entry, kind: type[Parameter], title: str) -> Iterator[str]:
     rows = []
     for name, parameter in entry.parameters.items():
         if isinstance(parameter, kind):
-            spelling = _spelling(entry, name, parameter)
+            spelling = spellings_of(entry, name, parameter)
             rows.append(
-                f"| {spelling} | {help_of(parameter)} | {_default(entry, name)} |"
+                f"| {spelling} | {help_of(parameter)} | {default_text(entry, name)} |"
             )
     if rows:
         yield f"| {title} | meaning | default |"
@@ -148,7 +148,8 @@ def _table(entry: Entry, kind: type[Parameter], title: str) -> Iterator[str]:
         yield ""
 
 
-def _spelling(entry: Entry, name: str, parameter: Parameter) -> str:
+def spellings_of(entry: Entry, name: str, parameter: Parameter) -> str:
+    """Return all spellings of an option with its value, or the name of an argument."""
     placeholder = metavar(entry, name, parameter).replace("|", "\\|")
     if not parameter.spellings:
         return f"`{placeholder}`"
@@ -183,7 +184,8 @@ def default_of(entry: Entry, name: str) -> Any:
     return inspect.signature(entry.function).parameters[name].default
 
 
-def _default(entry: Entry, name: str) -> str:
+def default_text(entry: Entry, name: str) -> str:
+    """Return the default of a parameter, empty if there is none."""
     default = default_of(entry, name)
     if default is inspect.Parameter.empty:
         return "*required*"

@@ -4,6 +4,7 @@ Typer converts values through Pydantic, whose import alone takes three times as 
 the rest of our start-up. The few types that our commands take are converted here.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType
@@ -15,6 +16,9 @@ from typer.core import TyperArgument, TyperCommand, TyperOption
 from riseml.cli import parameters
 from riseml.cli.failure import did_you_mean
 from riseml.errors import InvalidInputError
+
+# The title, and the indented lines below it.
+_EXAMPLES = re.compile(r"^Examples?:\n(?:  .*\n?|\n(?=  ))*", re.MULTILINE)
 
 
 def build(name: str, function: Callable[..., Any]) -> TyperCommand:
@@ -49,6 +53,16 @@ def run(name: str, function: Callable[..., Any], words: list[str]) -> int:
         return end.exit_code
     except typer.TyperException as error:
         raise _usage_error(name, command, error) from None
+
+
+def examples_first(text: str) -> str:
+    """Return a docstring in which the examples follow the first paragraph."""
+    match = _EXAMPLES.search(text)
+    if match is None:
+        return text
+    others = text[: match.start()] + text[match.end() :]
+    summary, _, rest = others.strip().partition("\n\n")
+    return "\n\n".join(filter(None, (summary, match[0].strip(), rest)))
 
 
 def _for_typer(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -167,8 +181,8 @@ class _Command(TyperCommand):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        help_text = examples_first(self.help or "")
         # \b keeps the line breaks of the examples, and of a list of actions.
-        help_text = self.help or ""
         help_text = help_text.replace("\n\nActions:", "\n\n\b\nActions:")
         self.help = help_text.replace("\n\nExample", "\n\n\b\nExample")
 

@@ -25,7 +25,7 @@ Tail = Annotated[
         metavar="N",
         min=0,
         show_default=False,
-        help="Only the last N lines of each job.",
+        help="Only the last N lines of each job. Default: all.",
     ),
 ]
 Since = Annotated[

@@ -118,7 +118,7 @@ def command(
             "--since",
             metavar="TIME",
             show_default=False,
-            help="Only hours after this: 7d ago, or a date.",
+            help="Only hours after this: 7d ago, or a date. Default: all.",
         ),
     ] = None,
     older_than: Annotated[

@@ -80,7 +80,11 @@ Cpus = Annotated[
 ]
 Mem = Annotated[
     str | None,
-    Option("--mem", metavar="AMOUNT", help="Quota of memory for all running jobs."),
+    Option(
+        "--mem",
+        metavar="AMOUNT",
+        help="Quota of memory for all running jobs, such as 64Gi.",
+    ),
 ]
 ApiHost = Annotated[
     str,

@@ -37,7 +37,7 @@ def command(
         Option(
             "--timeout",
             metavar="DURATION",
-            help="Stop waiting after 90s, 10m, 1h.",
+            help="Stop waiting after 90s, 10m, 1h. Default: no limit.",
             show_default=False,
         ),
     ] = None,
