@@ -15,7 +15,7 @@ PAGES += sorted((ROOT / "examples").rglob("README.md"))
 GUIDES = sorted((ROOT / "docs/contributing").glob("add-*.md"))
 _YAML = re.compile(r"^( *)```ya?ml\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 # What a fragment may leave out.
-_LEFT_OUT = re.compile(r"is missing|has no image of its own")
+_LEFT_OUT = re.compile(r"is missing|has no image of its own|a table can only be read")
 
 
 def snippets() -> Iterator[tuple[str, str]]:
