@@ -23,6 +23,8 @@ _PATTERNS = [
             "<time>",
         ),
         (r"\b\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?\b", "<time>"),
+        # `riseml ls` shows bytes.
+        (r"(<time> UTC\s+)\d+\b", r"\1<size>"),
         (rf"(?:<?\d+(?:\.\d+)? ?{_UNITS}\b ?)+(?: ago\b)?", "<duration> "),
         (r"\bjust now\b", "<duration> "),
         (r"\b\d+(?:\.\d+)? ?(?:[kKMGT]i?)?B\b", "<size>"),

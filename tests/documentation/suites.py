@@ -2,7 +2,7 @@
 
 cluster      `my.key` in the home, of a user of the cluster of KUBECONFIG, and `$ADMIN_KUBECONFIG`; where a
              page has the prompt `admin$`, this administrator has KUBECONFIG, and creates users itself
-containers   podman, with an image in place of python:3.12-slim
+containers   podman, with an image in place of that of PyTorch
 frameworks   `python` with the framework that the page is named after
 """
 
@@ -16,6 +16,7 @@ import pytest
 from tests.documentation.shell import Provision
 
 IMAGE = "python:3.12-slim"
+_PYTORCH = "pytorch/pytorch:2.5.1-cuda12.4-cudnn9-runtime"
 # The other pages need TensorBoard.
 _ENVIRONMENTS = {"pytorch": "torch", "jax": "jax", "mpi": "mpi", "horovod": "horovod"}
 
@@ -40,7 +41,7 @@ def _containers(path: Path, request: pytest.FixtureRequest | None) -> Provision:
     from tests.containers import programs  # noqa: PLC0415
 
     variables = {**programs.podman_settings(), "RISEML_RUNNER": "auto"}
-    return Provision(variables=variables, images={IMAGE: programs.IMAGE})
+    return Provision(variables=variables, images={_PYTORCH: programs.IMAGE})
 
 
 def _cluster(path: Path, request: pytest.FixtureRequest | None) -> Provision:
