@@ -20,7 +20,7 @@ _FOLDER = "/output/preparation-test"
 @pytest.fixture
 def prepared(tmp_path: Path) -> Iterator[Preparation]:
     engine = cluster.engine(tmp_path)
-    made = Preparation(engine.user_namespace, engine.store, engine.secrets)
+    made = Preparation(engine.user_namespace, engine.store, engine.secrets, tmp_path)
     yield made
     made.store.close()
     engine.store.script('rm -rf -- "$1"', _FOLDER)

@@ -42,14 +42,15 @@ class Compiler:
         self._documents.keep()
 
 
-def compiler_of(submission: Submission, target: Target, home: Path) -> Compiler:
+def compiler_of(
+    submission: Submission, target: Target, home: Path, documents: DocumentCache
+) -> Compiler:
     """Return what compiles the plans of a submission.
 
     Raises:
         ProjectError: the code is too large for a document.
         UnsupportedError: a plan needs an output volume, and the cluster has none.
     """
-    documents = DocumentCache(home)
     if not target.saves_artifacts:
         return Compiler(target, "", documents)
     from riseml.compiler import artifact_output  # noqa: PLC0415

@@ -1,7 +1,6 @@
 """Argo engine: runs in a user's namespace on a cluster, read through the Kubernetes API."""
 
 import base64
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
@@ -96,17 +95,14 @@ class ArgoEngine:
         """Record the code of `folder` in the home, and push it to the user's store."""
         # Only commands that start runs need these.
         from riseml.engines.argo import code  # noqa: PLC0415
-        from riseml.engines.argo.preparation import Preparation  # noqa: PLC0415
 
-        prepared = Preparation(self.user_namespace, self.store, self.secrets)
+        prepared = self._prepare()
         try:
             recorded = self.record(project, folder, gitignore=gitignore)
             # The store takes some time to answer, and this is needed next.
             from riseml.engines.argo import submit  # noqa: F401, PLC0415
 
-            # If the plan is new, its document is, too, and needs Hera.
-            if "riseml.planner" in sys.modules:
-                from riseml.compiler import workflow  # noqa: F401, PLC0415
+            prepared.load_compiler()
             code.push(prepared.store, self.home, project, recorded.revision)
         except BaseException:
             prepared.store.close()
@@ -119,15 +115,19 @@ class ArgoEngine:
 
     def _take_prepared(self) -> "Preparation":
         """Return what the snapshot has prepared, if that is recent, else a new preparation."""
-        from riseml.engines.argo.preparation import Preparation  # noqa: PLC0415
-
         # No other thread gets the same one.
         with suppress(IndexError):
             prepared = self._prepared.pop()
             if prepared.is_valid:
                 return prepared
             prepared.store.close()
-        return Preparation(self.user_namespace, self.store, self.secrets)
+        return self._prepare()
+
+    def _prepare(self) -> "Preparation":
+        from riseml.engines.argo.preparation import Preparation  # noqa: PLC0415
+
+        namespace, home = self.user_namespace, self.home
+        return Preparation(namespace, self.store, self.secrets, home)
 
     def record(
         self, project: str, folder: Path, *, gitignore: bool = True
@@ -152,7 +152,6 @@ class ArgoEngine:
 
     def start(self, submission: Submission) -> Submitted:
         """Compile, number and submit a plan; the cluster has it afterwards."""
-        # Only commands that start runs need it.
         from riseml.engines.argo import submit  # noqa: PLC0415
 
         prepared = self._take_prepared()
@@ -163,6 +162,7 @@ class ArgoEngine:
                 self.user_namespace,
                 prepared.store,
                 home=self.home,
+                cache=prepared.documents,
                 user=self.user,
                 known=secrets,
                 submitter=submitter,

@@ -8,16 +8,19 @@ A cluster needs about 50 ms to start a command in a pod, and this process needs 
 load what compiles the plan.
 """
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from riseml.cluster import argo_server, reviews
 from riseml.cluster.store import StorePod
 from riseml.cluster.store_shell import StoreShell
 from riseml.cluster.user_namespace import UserNamespace
+from riseml.compiler.cache import DocumentCache
 from riseml.errors import UnreachableError
 
 _T = TypeVar("_T")
@@ -113,7 +116,8 @@ class PreparedStore(StorePod):
 class Preparation:
     """What the submission of a snapshot needs of the cluster.
 
-    `names_of_secrets` asks for the names of the user's secrets.
+    `names_of_secrets` asks for the names of the user's secrets. `documents` are those that
+    the home has.
     """
 
     def __init__(
@@ -121,7 +125,10 @@ class Preparation:
         namespace: UserNamespace,
         store: StorePod,
         names_of_secrets: Callable[[], Iterable[str]],
+        home: Path,
     ) -> None:
+        # It does not look at a Hera that is loaded later.
+        self.documents = DocumentCache(home)
         self._namespace, self._names_of_secrets = namespace, names_of_secrets
         self._begun = time.monotonic()
         self.store = PreparedStore(store)
@@ -141,6 +148,13 @@ class Preparation:
             RiseMLError: the cluster refuses a question.
         """
         return self._answers.result()
+
+    @staticmethod
+    def load_compiler() -> None:
+        """Load what compiles a document, while the cluster answers, unless the home has it."""
+        # If the plan is new, its document is, too.
+        if "riseml.planner" in sys.modules:
+            from riseml.compiler import workflow  # noqa: F401, PLC0415
 
     def _ask(self) -> tuple[list[str], str | None]:
         namespace = self._namespace

@@ -19,6 +19,7 @@ from riseml.cluster.api_errors import ConflictError, RefusedError
 from riseml.cluster.store import UNPACK, StorePod
 from riseml.cluster.user_namespace import UserNamespace
 from riseml.compiler import gpus, limits, record
+from riseml.compiler.cache import DocumentCache
 from riseml.compiler.names import RUNGS
 from riseml.dataclass import replace
 from riseml.engines import Growth, Submission, Submitted
@@ -56,14 +57,15 @@ def start(
     store: StorePod,
     *,
     home: Path,
+    cache: DocumentCache,
     user: str,
     known: list[str],
     submitter: str | None,
 ) -> Submitted:
     """Compile, number and submit a plan.
 
-    `known` are the names of the secrets that are set. `submitter` is the name of who
-    submits it, None if an Argo Server notes that.
+    `cache` has the documents of the home. `known` are the names of the secrets that are
+    set. `submitter` is the name of who submits it, None if an Argo Server notes that.
 
     Raises:
         InvalidInputError: the plan needs a secret that is not set.
@@ -74,7 +76,7 @@ def start(
     gpus.check(plan, namespace.target)
     queue_check.check(namespace, plan)
     namespace.node = submission.node
-    compiler = compiler_of(submission, namespace.target, home)
+    compiler = compiler_of(submission, namespace.target, home, cache)
     builds = list(_builds(submission, namespace, store, home))
     if submission.into:
         origin, documents = _further(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from riseml.compiler.cache import DocumentCache
 from riseml.engines import Submission
 from riseml.engines.argo.document_code import compiler_of
 from riseml.errors import ProjectError, UnsupportedError
@@ -38,7 +39,9 @@ def test_the_document_has_the_files_of_the_revision(
 ) -> None:
     submission = submission_of(project, tmp_path / "home")
     (project / "lib/train.py").write_text("changed since")
-    compiler = compiler_of(submission, ARTIFACTS, tmp_path / "home")
+    compiler = compiler_of(
+        submission, ARTIFACTS, tmp_path / "home", DocumentCache(tmp_path)
+    )
     document = compiler.compile(submission.plan, ORIGIN)
     env = template(document, "train")["container"]["env"]
     variables = {entry["name"]: entry["value"] for entry in env}
@@ -53,7 +56,9 @@ def test_a_cluster_with_volumes_gets_the_usual_document(
     project: Path, tmp_path: Path
 ) -> None:
     submission = submission_of(project, tmp_path / "home")
-    compiler = compiler_of(submission, Target(), tmp_path / "home")
+    compiler = compiler_of(
+        submission, Target(), tmp_path / "home", DocumentCache(tmp_path)
+    )
     assert compiler.compile(submission.plan, ORIGIN) == compiled(single())
 
 
@@ -61,7 +66,7 @@ def test_too_much_code_is_refused(project: Path, tmp_path: Path) -> None:
     (project / "large").write_bytes(random.Random(1).randbytes(400_000))
     submission = submission_of(project, tmp_path / "home")
     with pytest.raises(ProjectError, match="kB compressed") as error:
-        compiler_of(submission, ARTIFACTS, tmp_path / "home")
+        compiler_of(submission, ARTIFACTS, tmp_path / "home", DocumentCache(tmp_path))
     assert str(error.value).startswith("the code in mnist has ")
     assert "large (400 kB)" in str(error.value)
     assert error.value.advice.startswith("Name in .risemlignore")
@@ -70,4 +75,4 @@ def test_too_much_code_is_refused(project: Path, tmp_path: Path) -> None:
 def test_what_needs_a_volume_is_refused(project: Path, tmp_path: Path) -> None:
     submission = submission_of(project, tmp_path / "home", hold=60)
     with pytest.raises(UnsupportedError, match="needs an output volume"):
-        compiler_of(submission, ARTIFACTS, tmp_path / "home")
+        compiler_of(submission, ARTIFACTS, tmp_path / "home", DocumentCache(tmp_path))

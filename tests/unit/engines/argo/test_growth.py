@@ -14,6 +14,7 @@ from riseml.cluster.api import Api
 from riseml.cluster.api_errors import ConflictError
 from riseml.cluster.store import StorePod
 from riseml.cluster.user_namespace import UserNamespace
+from riseml.compiler.cache import DocumentCache
 from riseml.engines import Chunk, Growth, LogQuery, Query, Submission
 from riseml.engines.argo import archive, logs, shards, submit
 from riseml.engines.argo.listing import Listing
@@ -206,6 +207,7 @@ def test_an_added_workflow_has_a_name_that_nobody_else_can_take(
             UserNamespace(api, NAMESPACE),
             cast(StorePod, FakeStore()),
             home=tmp_path,
+            cache=DocumentCache(tmp_path),
             user="me",
             known=[],
             submitter="ana@example.com",

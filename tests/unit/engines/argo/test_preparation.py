@@ -1,5 +1,7 @@
 """What a submission needs of the cluster: one shell for its scripts, and answers asked for early."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,13 +53,13 @@ def _sessions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def prepared() -> Iterator[Callable[[Answering], Preparation]]:
+def prepared(tmp_path: Path) -> Iterator[Callable[[Answering], Preparation]]:
     preparations: list[Preparation] = []
 
     def prepare(api: Answering) -> Preparation:
         namespace = UserNamespace(cast(Api, api), NAMESPACE)
         store = StorePod(cast(Api, api), NAMESPACE)
-        preparations.append(Preparation(namespace, store, lambda: ["b", "a"]))
+        preparations.append(Preparation(namespace, store, lambda: ["b", "a"], tmp_path))
         return preparations[-1]
 
     yield prepare
@@ -96,13 +98,15 @@ def test_a_server_that_knows_the_user_by_a_token_notes_the_submitter(
     assert "SelfSubjectReview" not in api.asked
 
 
-def test_a_refused_question_is_an_error_where_its_answer_is_needed() -> None:
+def test_a_refused_question_is_an_error_where_its_answer_is_needed(
+    tmp_path: Path,
+) -> None:
     def refuse() -> list[str]:
         raise NotAllowedError("secrets are not yours")
 
     api = cast(Api, Answering())
     store = StorePod(api, NAMESPACE)
-    refused = Preparation(UserNamespace(api, NAMESPACE), store, refuse)
+    refused = Preparation(UserNamespace(api, NAMESPACE), store, refuse, tmp_path)
     with pytest.raises(NotAllowedError, match="not yours"):
         refused.answers()
     refused.store.script(":")
@@ -208,6 +212,9 @@ class Closable:
     def close(self) -> None:
         self.is_closed = True
 
+    def load_compiler(self) -> None:
+        """Load nothing."""
+
 
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArgoEngine:
@@ -253,3 +260,24 @@ def test_code_that_cannot_be_pushed_leaves_no_shell(
         engine.snapshot("net", tmp_path)
     assert [prepared.is_closed for prepared in Closable.made] == [True]
     assert not engine._prepared
+
+
+_LOADED = """
+import sys
+from riseml.engines.argo.preparation import Preparation
+if sys.argv[1:]:
+    import riseml.planner
+Preparation.load_compiler()
+print("hera" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(("words", "is_loaded"), [([], "False"), (["new"], "True")])
+def test_hera_is_loaded_early_for_a_new_plan(words: list[str], is_loaded: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADED, *words],
+        check=True,
+        text=True,
+        capture_output=True,
+    )
+    assert done.stdout.strip() == is_loaded

@@ -21,6 +21,7 @@ from riseml.cluster.api import Api
 from riseml.cluster.connection import Connection
 from riseml.cluster.store import StorePod
 from riseml.cluster.user_namespace import UserNamespace
+from riseml.compiler.cache import DocumentCache
 from riseml.engines import Submission
 from riseml.engines.argo import server_submission, submit
 from riseml.errors import (
@@ -182,6 +183,7 @@ def test_argo_deletes_no_run_before_it_is_archived(
         namespace,
         store,
         home=tmp_path,
+        cache=DocumentCache(tmp_path),
         user="me",
         known=[],
         submitter="ana@example.com",
