@@ -4,10 +4,14 @@
     a commit fails for damage ─────────▶ run.json files, and active runs ──┴──▶ riseml.db
 
 The controller knows its active runs, so it loses none of them. A file that has taken the
-place of the database is kept aside.
+place of the database is kept aside. If the whole home was removed and made again, another
+controller serves it, and this one exits.
 """
 
+import os
+import signal
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from riseml.engines.local import rebuild, shard_keys
 from riseml.engines.local.controller.active_run import ActiveRun
@@ -25,6 +29,7 @@ class DatabaseGuard:
     def __init__(self, services: Services, runs: dict[int, ActiveRun]) -> None:
         self._services, self._runs = services, runs
         self._home = services.layout.home
+        self._lock = _identity(self._home)
 
     def check(self) -> list[str]:
         """Put the database back if it is not at its path any more; return what was done.
@@ -34,6 +39,10 @@ class DatabaseGuard:
         """
         store = self._services.store
         if store.is_in_place() or not self._home.exists():
+            return []
+        if _identity(self._home) not in (None, self._lock):
+            logger.error("another controller serves %s: this one exits", self._home)
+            os.kill(os.getpid(), signal.SIGTERM)
             return []
         logger.error("%s was deleted or replaced: it is written again", store.path)
         try:
@@ -77,3 +86,12 @@ class DatabaseGuard:
         with new.transaction():
             for run in runs:
                 run.record_again(new)
+
+
+def _identity(home: Path) -> tuple[int, int] | None:
+    """Return device and number of the lock that a controller of the home holds."""
+    try:
+        status = (home / "controller.lock").stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,10 +1,13 @@
 """A database that is deleted or replaced while runs are active: its controller writes it again."""
 
+import os
 import shutil
+import signal
 
 import pytest
 
 from riseml.engines import Growth, Query
+from riseml.engines.local.controller.database_guard import DatabaseGuard
 from riseml.engines.local.reader import HomeReader
 from riseml.ids import Id
 from riseml.plan import Experiment
@@ -44,6 +47,22 @@ def test_a_deleted_database_is_written_again(busy: ControlledHome) -> None:
         file.unlink()
     busy.settle()
     check(busy)
+
+
+def test_a_controller_exits_if_its_home_was_removed_and_made_again(
+    home: ControlledHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda _, number: signals.append(number))
+    (home.home / "controller.lock").touch()
+    guard = DatabaseGuard(home.services, {})
+    (home.home / "riseml.db").unlink()
+    # The lock of the other controller, made while that of this one is still open.
+    (home.home / "other").touch()
+    (home.home / "other").rename(home.home / "controller.lock")
+    assert guard.check() == []
+    assert signals == [signal.SIGTERM]
+    assert not (home.home / "riseml.db").exists()
 
 
 def test_a_file_in_the_place_of_the_database_is_kept(busy: ControlledHome) -> None:
