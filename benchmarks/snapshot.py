@@ -1,4 +1,4 @@
-"""Snapshots: 10,000 files of 200 MB compared with Git's own index, a small project, and a file of 1.2 GB.
+"""Snapshots and checkouts: 10,000 files of 200 MB compared with Git's own index, a small project, and a file of 1.2 GB.
 
 One file changes before each measured run of a warm row, the same for all, unless the row says otherwise.
 """
@@ -27,6 +27,7 @@ BASE = "git add -A && git write-tree"
 # How the local engine asks for a snapshot; revisions before this option have one way for both engines.
 HAS_SPLIT = "split" in inspect.signature(snapshot).parameters
 FOR_MACHINE: dict[str, Any] = {"split": True} if HAS_SPLIT else {}
+HAS_BASE = "base" in inspect.signature(checkout).parameters
 GIGABYTE_FILE = 1_200_000_000
 BLOCK = 10_000_000
 
@@ -42,6 +43,7 @@ def measure(rounds: int | None = None) -> Iterator[Figure]:
         name = "snapshot, one of 10,000 files changed"
         yield warm["one changed"].figure(name, target=1.2)
         yield warm["nothing changed"].figure("snapshot, nothing changed")
+        yield _shared_checkout(work, big, rounds or 5)
         warm = _warm(work, small, rounds or 15)
         yield warm["one changed"].figure("snapshot of a small project, one changed")
         yield warm["process"].figure("the same as a process of its own")
@@ -141,6 +143,35 @@ def _checkout(work: Path, tree: Path, rounds: int) -> Figure:
         rounds=rounds,
     )
     return times["checkout"].figure("checkout of a small project")
+
+
+def _shared_checkout(work: Path, tree: Path, rounds: int) -> Figure:
+    """Check out a revision as jobs of one machine share it, after one change."""
+    store, first, code = work / f"{tree.name}.store", work / "first", work / "code"
+    checkout(store, snapshot(tree, store).revision, first)
+    with next(tree.rglob("*.py")).open("ab") as file:
+        file.write(b"#\n")
+    revision = snapshot(tree, store).revision
+    shared: dict[str, Any] = {"base": first} if HAS_BASE else {}
+
+    def clean() -> None:
+        shutil.rmtree(code, ignore_errors=True)
+        os.sync()
+
+    times = side_by_side(
+        {
+            "checkout of all files": timed(
+                lambda: checkout(store, revision, code), before=clean
+            ),
+            "checkout": timed(
+                lambda: checkout(store, revision, code, **shared), before=clean
+            ),
+        },
+        base="checkout of all files",
+        rounds=rounds,
+    )
+    shutil.rmtree(code)
+    return times["checkout"].figure("checkout, one of 10,000 files changed", 0.5)
 
 
 def _large_file(work: Path, rounds: int) -> Iterator[Figure]:

@@ -5,7 +5,8 @@
 
 Nobody may ever write to either folder. Content counts as the same only if its id in Git is, so
 a file of the base that somebody has changed nevertheless does not get into another checkout.
-Git writes 10,000 files in 2.2 s of CPU time; this takes 0.6 s, and no disk space.
+With 10,000 files of 200 MB, this takes 0.3 s of CPU time and no disk space; Git takes 0.8 s or
+more, and writes them all.
 """
 
 import os
