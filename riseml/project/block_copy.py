@@ -44,7 +44,8 @@ def copy(source: int, target: int, size: int, read: Read) -> bytes | None:
     It returns the id of the content, None if there are fewer bytes.
     """
     if clone(source, target):
-        os.ftruncate(target, size)
+        if os.fstat(target).st_size > size:
+            os.ftruncate(target, size)
         blocks = _Blocks(target, None, size, read)
     else:
         blocks = _Blocks(source, target, size, read)

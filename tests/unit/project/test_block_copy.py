@@ -109,6 +109,7 @@ def test_a_file_that_shares_blocks_is_only_read(
     monkeypatch.delattr(block_copy, "_write")
     assert _copy(source, 2 * _BLOCK) == _id_of(_CONTENT[: 2 * _BLOCK])
     assert _target(source) == _CONTENT[: 2 * _BLOCK]
+    assert _copy(source, len(_CONTENT) + 1) is None
 
 
 @pytest.mark.parametrize("operation", ["read", "write"])
