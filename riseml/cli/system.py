@@ -186,6 +186,7 @@ def _install(api: "Api", values: "Values", view: _View, *, yes: bool, wait: str)
             f"-o {view.output_format} needs --dry-run or --check",
             "Give both options or neither.",
         )
+    _check_namespace(api)
     limit = options.parse_duration(wait).total_seconds()
     if view.check:
         return _check(api, values, view.output_format)
@@ -193,6 +194,22 @@ def _install(api: "Api", values: "Values", view: _View, *, yes: bool, wait: str)
         _write_objects(values, view.output_format)
         return 0
     return _apply(api, values, yes=yes, dry_run=view.dry_run, limit=limit)
+
+
+def _check_namespace(api: "Api") -> None:
+    """Refuse an installation that would disappear with a namespace that is being deleted.
+
+    Raises:
+        InvalidInputError: the namespace of RiseML is being deleted.
+    """
+    from riseml.cluster import SYSTEM
+    from riseml.cluster.api import path
+
+    namespace = api.find(path("namespaces", None, SYSTEM)) or {}
+    if "deletionTimestamp" in namespace.get("metadata", {}):
+        raise InvalidInputError(
+            f"the namespace {SYSTEM} is being deleted", "Try again when it is gone."
+        )
 
 
 def _check(api: "Api", values: "Values", output_format: str) -> int:

@@ -173,3 +173,19 @@ def test_a_login_that_is_not_accepted_is_one_error(
     api = Api(Connection("https://lab.example.com:6443"))
     with pytest.raises(NotAuthenticatedError, match="does not accept this login"):
         installation_plan.make(api, parse(""), datetime.now(UTC))
+
+
+@pytest.mark.parametrize("words", [("install", "-y"), ("install", "--check")])
+def test_a_namespace_that_is_being_deleted_gets_no_installation(
+    plan: Plan, riseml: Riseml, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    done = plan(CREATED)
+    leaving = {"metadata": {"name": "riseml", "deletionTimestamp": "2026-11-28"}}
+    monkeypatch.setattr(Api, "find", lambda *_arguments: leaving)
+    monkeypatch.setattr(
+        "riseml.cli.system.connect",
+        lambda *_arguments: Api(Connection("https://lab.example.com:6443")),
+    )
+    result = riseml("system", *words)
+    assert (result.status, done) == (2, [])
+    assert "the namespace riseml is being deleted" in result.err

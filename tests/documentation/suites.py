@@ -60,6 +60,11 @@ def _cluster(path: Path, request: pytest.FixtureRequest | None) -> Provision:
     )
 
 
+def _random(count: int) -> str:
+    # Plug-ins of pytest seed the usual generator.
+    return "".join(random.SystemRandom().choices("23456789ghjkmnprstvwxyz", k=count))
+
+
 def _administration(request: pytest.FixtureRequest) -> Provision:
     """Return what an administrator finds, whose users have other names in each run."""
     from riseml.cluster.api import Api  # noqa: PLC0415
@@ -69,9 +74,9 @@ def _administration(request: pytest.FixtureRequest) -> Provision:
 
     request.getfixturevalue("values")
     api: Api = request.getfixturevalue("api")
-    # As long as those of the page, so that columns stay as they are; no hash contains a q or z.
-    suffix = "".join(random.choices("0123456789", k=2))
-    names = {"paul": f"zq{suffix}", "ida": f"q{suffix}"}
+    # As long as those of the page, so that columns stay as they are, and unlike a hash.
+    paul, ida = _random(3), _random(2)
+    names = {"paul": f"z{paul}", "ida": f"q{ida}"}
 
     def remove_users() -> None:
         for name in names.values():
