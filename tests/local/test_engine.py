@@ -287,13 +287,16 @@ def test_shell_characters_in_a_value_reach_the_program_as_data(
     assert not (tmp_path / "pwned").exists()
 
 
-def test_the_duration_of_a_job_excludes_its_wait(lab: Lab) -> None:
+def test_the_duration_of_a_job_excludes_its_wait(lab: Lab, tmp_path: Path) -> None:
     resources = "resources: {cpus: 4, mem: 1}\n"
-    first = lab.train(resources + "run: sleep 1").number
+    end = tmp_path / "end"
+    wait = f"run: until [ -e {end} ]; do sleep 0.1; done"
+    first = lab.train(resources + wait).number
     second = lab.train(resources + "run: 'true'").number
     waiting = lab.engine.read(Id(number=second))
     assert waiting.state is State.PENDING
     assert waiting.experiments[0].message == "waiting: 4 cpus needed, 0 free"
+    end.touch()
     lab.wait(second)
     before, after = (
         lab.engine.read(Id(number=number)).experiments[0].jobs[0]
