@@ -39,7 +39,7 @@ check: $(READY)  ## lint, check types and import directions
 	$(BIN)/lint-imports
 
 docs: $(READY)  ## build the documentation site into docs/_build without network; warnings and broken links fail
-	$(BIN)/sphinx-build -q -E -a -W -n --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
+	$(BIN)/sphinx-build -q -j auto -E -a -W -n --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 docs-outputs: $(READY)  ## rewrite the outputs in the documentation that differ from what their commands print; review the diff
