@@ -50,7 +50,7 @@ Top = Annotated[
         metavar="N",
         min=1,
         show_default=False,
-        help="Only the first N rows. Default: all.",
+        help="Only the best N rows. Default: all, in their order.",
     ),
 ]
 

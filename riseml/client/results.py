@@ -101,13 +101,14 @@ def tabulate(
     """Return the results of a run, or of several.
 
     Rows are sorted by `sort`, a result, a parameter or a field, the best first; without
-    `sort` they stay in their order. `largest` says whether the largest value is the
-    best; None decides by the mode in riseml.yml, else by the name of the metric (`loss`
-    and the like are better when small). Experiments without a finite number come last.
-    `where` is a filter (`accuracy > 0.9 and lr < 0.1`), and `top` keeps the first rows.
-    `columns` are the names of the columns of a table; without any it has id, state,
-    parameters and results. Without `sort`, the first metric that has a mode in riseml.yml
-    decides which experiment is the best; if none has one, none is the best.
+    `sort` they stay in their order, unless `top` asks for the best ones. `largest` says
+    whether the largest value is the best; None decides by the mode in riseml.yml, else by
+    the name of the metric (`loss` and the like are better when small). Experiments without
+    a finite number come last. `where` is a filter (`accuracy > 0.9 and lr < 0.1`). `top`
+    keeps the best rows, or the first ones if nothing decides which is the best. `columns`
+    are the names of the columns of a table; without any it has id, state, parameters and
+    results. Without `sort`, the first metric that has a mode in riseml.yml decides which
+    experiment is the best; if none has one, none is the best.
 
     Raises:
         InvalidInputError: a name is unknown, `where` is not a filter, or `top` is not
@@ -139,7 +140,8 @@ def tabulate(
     best = None
     if column is not None:
         ranked = _sorted(rows, column, largest=largest)
-        rows = ranked if sort else rows
+        # The first experiments of a grid would not be the top ones.
+        rows = ranked if sort or top else rows
         # Parameters are chosen, not measured, so none of their values is the best.
         best = _best(ranked, column) if column.kind == "result" else None
     return Results(

@@ -99,6 +99,16 @@ def test_top_keeps_the_first_rows_and_the_best_of_all() -> None:
         tabulate(run(), top=0)
 
 
+def test_top_means_the_best_rows_also_without_sort() -> None:
+    metrics = (Metric("acc", "max"),)
+    several = replace(run({"acc": 1}, {"acc": 3}, {"acc": 2}), metrics=metrics)
+    assert [row.sub for row in tabulate(several, top=2).rows] == [2, 3]
+    assert [row.sub for row in tabulate(several).rows] == [1, 2, 3]
+    # Without a mode, no experiment is the best.
+    plain = run({"acc": 1}, {"acc": 3})
+    assert [row.sub for row in tabulate(plain, top=1).rows] == [1]
+
+
 @pytest.mark.parametrize(
     ("results", "advice"),
     [
