@@ -153,14 +153,23 @@ def _trees() -> list[tuple[Path, ast.Module]]:
     return trees
 
 
-def _calls(folder: str) -> Iterator[ast.Call]:
-    """Yield the calls in the modules of a folder of the package."""
+@cache
+def _all_calls() -> list[tuple[str, ast.Call]]:
+    """Return the calls in all modules, each with the top folder of its module."""
+    calls = []
     for file, tree in _trees():
-        if not file.is_relative_to(PACKAGE / folder):
-            continue
+        folder = file.relative_to(PACKAGE).parts[0]
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
-                yield node
+                calls.append((folder, node))
+    return calls
+
+
+def _calls(folder: str) -> Iterator[ast.Call]:
+    """Yield the calls in the modules of a top folder of the package, of all if it is empty."""
+    for top, call in _all_calls():
+        if folder in {"", top}:
+            yield call
 
 
 def _name(call: ast.Call) -> str:

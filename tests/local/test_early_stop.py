@@ -61,7 +61,11 @@ def test_programs_without_added_code_stop_early(lab: Lab) -> None:
         (job,) = experiment.jobs
         assert job.reason == "EARLY"
         folder = lab.output(int(run.id), experiment.sub)
-        assert (folder / "checkpoint").exists()
+        # On a loaded machine, a program may complete just before it is stopped.
+        has_saved = (folder / "checkpoint").exists()
+        assert has_saved or "complete" in lab.log(
+            Id(number=run.number, sub=experiment.sub)
+        )
     rungs = lab.output(int(run.id)) / "rungs"
     assert sorted(path.name for path in (rungs / "3").iterdir()) == list("123456")
     assert (rungs / "9/1").read_text() == f"{1 + 1 / 9!r}\n"

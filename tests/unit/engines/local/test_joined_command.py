@@ -147,7 +147,10 @@ def test_no_terminal_is_passed_on_where_none_is_allowed(screen: Screen) -> None:
     screen.type_after(b"not a tty", b"text\n")
     command = Command((), False, screen.streams)
     assert joined_command.run(joiner("sh", "-c", script), command) == Outcome(6)
+    # The two outputs are pipes, so either may be shown first.
     screen.until(b"problem")
+    screen.until(b"got text")
+    assert b"problem" in screen.text
     assert b"got text" in screen.text
 
 
@@ -172,20 +175,29 @@ def test_ends_are_noticed_without_descriptors_of_processes(
     files.read()
 
 
+def kill_after(job: "subprocess.Popen[bytes]", ready: Path) -> None:
+    """Kill a process a moment after a file is there."""
+    limit = time.monotonic() + PATIENCE
+    while not ready.exists() and time.monotonic() < limit:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    job.kill()
+    job.wait()
+
+
 def test_a_command_that_dies_before_its_job_has_ended_with_it(files: Files) -> None:
     with subprocess.Popen(["sleep", "1000"]) as job:
-        # As at the end of a container, whose first process is the last to be gone.
-        timer = threading.Timer(0.3, job.kill)
         command = Command((), None, files.streams)
         outcome = joined_command.run(
             joiner("sh", "-c", "kill -KILL $$", job_pid=job.pid), command
         )
         assert outcome == Outcome(137, job_ended=False)
-        timer.start()
-        reaper = threading.Thread(target=job.wait)
+        # As at the end of a container, whose first process is the last to be gone.
+        died = files.folder / "died"
+        reaper = threading.Thread(target=kill_after, args=(job, died))
         reaper.start()
         killed = joined_command.run(
-            joiner("sh", "-c", "kill -KILL $$", job_pid=job.pid), command
+            joiner("sh", "-c", f": > {died}; kill -KILL $$", job_pid=job.pid), command
         )
         assert killed == Outcome(137, job_ended=True)
         reaper.join(PATIENCE)
