@@ -112,10 +112,8 @@ riseml_hand_over_result() {
   [ "${#riseml_result}" -gt 2048 ] || printf '%s' "$riseml_result" > "$RISEML_DIR/result"
 }
 
-case ${RISEML_LOGGED-}${RISEML_ATTEMPT:-0}${RISEML_EARLIER_ATTEMPTS-}${RISEML_KEEP_WORKDIR-}${RISEML_SECRETS-} in
-  10) [ -z "${RISEML_RUNGS-}${RISEML_GANG-}${RISEML_TIMEOUT-}${RISEML_GPU_IDLE-}${RISEML_HOLD-}" ] || riseml_load ;;
-  *) riseml_load ;;
-esac
+[ "${RISEML_LOGGED-}:${RISEML_ATTEMPT:-0}:${RISEML_EARLIER_ATTEMPTS-}${RISEML_KEEP_WORKDIR-}${RISEML_SECRETS-}" = 1:0: ] &&
+  [ -z "${RISEML_RUNGS-}${RISEML_GANG-}${RISEML_TIMEOUT-}${RISEML_GPU_IDLE-}${RISEML_HOLD-}" ] || riseml_load
 [ -z "${RISEML_EARLIER_ATTEMPTS-}" ] || riseml_count_on
 [ -z "${RISEML_CONFIGURATION+x}" ] || riseml_write_record
 [ "${RISEML_ATTEMPT:-0}" = 0 ] || [ -z "${RESULT_FILE-}" ] || riseml_begin_results

@@ -260,6 +260,26 @@ def test_another_attempt_has_results_of_its_own(job: Job, shell: str) -> None:
 
 
 @shells
+@pytest.mark.parametrize(
+    "attempts",
+    [
+        {"RISEML_ATTEMPT": "10"},
+        {"RISEML_ATTEMPT": "1", "RISEML_EARLIER_ATTEMPTS": "0"},
+    ],
+    ids=["many retries", "a retry of a repeated experiment"],
+)
+def test_every_attempt_in_a_pod_keeps_its_log_and_files(
+    job: Job, shell: str, attempts: dict[str, str]
+) -> None:
+    """The run script reads its functions, whatever digits these variables have."""
+    job.env |= attempts
+    assert job.run("echo out; echo new > file", shell=shell) == (0, "out\n")
+    log = job.log.with_name(f"train.{attempts['RISEML_ATTEMPT']}.log")
+    assert log.read_text() == "out\n"
+    assert (job.output / "workdir/file").read_text() == "new\n"
+
+
+@shells
 def test_the_length_of_a_result_is_counted_in_bytes(job: Job, shell: str) -> None:
     job.env["LC_ALL"] = "C.UTF-8"
     job.run(f"echo '{'ä' * 1025}' >> $RESULT_FILE", shell=shell)
