@@ -22,8 +22,7 @@ class CacheFolder:
 
     def __init__(self, home: str | os.PathLike[str], kind: str) -> None:
         # pathlib takes as long to load as everything that is done here.
-        self._home = os.fspath(home)
-        self._folder = os.path.join(self._home, "cache", kind)  # noqa: PTH118
+        self._folder = os.path.join(os.fspath(home), "cache", kind)  # noqa: PTH118
 
     def read(self, inputs: str) -> str | None:
         """Return the text that was computed from these inputs, None if it is not known."""
@@ -31,6 +30,9 @@ class CacheFolder:
         path = self._path(key)
         try:
             with open(path, "rb") as file:  # noqa: PTH123
+                # It is read before the home is checked.
+                if os.fstat(file.fileno()).st_uid != os.geteuid():
+                    return None
                 content = file.read()
         except OSError:
             return None
@@ -52,8 +54,9 @@ class CacheFolder:
         path = self._path(key)
         draft = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
         with suppress(OSError):
-            if os.path.isdir(self._home):  # noqa: PTH112
-                os.makedirs(self._folder, 0o700, exist_ok=True)  # noqa: PTH103
+            for folder in (os.path.dirname(self._folder), self._folder):  # noqa: PTH120
+                with suppress(FileExistsError):
+                    os.mkdir(folder, 0o700)  # noqa: PTH102
             self._make_room()
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:

@@ -8,6 +8,8 @@ import sys
 import time
 from importlib.machinery import PathFinder
 
+import riseml
+
 # Planning and compiling import nothing above these packages; `pyproject.toml` has the layers.
 PACKAGES = (
     "compiler",
@@ -37,11 +39,15 @@ def current() -> str | None:
     loaded then. This takes 0.5 ms.
     """
     try:
-        begun = _start_time()
+        return _stamp(_start_time())
     except (OSError, AttributeError):
-        # Only Linux says so.
+        # Only Linux says when a process began. An installation may be replacing files now.
         return None
-    texts = [sys.version, sys.prefix]
+
+
+def _stamp(begun: float) -> str | None:
+    # A reproducible image may say of all files that they are of 1970.
+    texts = [riseml.__version__, sys.version, sys.prefix]
     stats = []
     for folder in _folders():
         texts.append(folder)

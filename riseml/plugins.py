@@ -124,6 +124,11 @@ def _built_in(kind: str) -> frozenset[str]:
     return frozenset(modules - internal)
 
 
+def asked_packages() -> bool:
+    """Return whether a name has led to the entry points of installed packages."""
+    return _installed.cache_info().currsize > 0
+
+
 @cache
 def _installed(kind: str) -> "dict[str, EntryPoint]":
     """Return the entry points of a kind by name."""

@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     from riseml.project import Survey
 
 
-def load(path: str | Path, overrides: Overrides = NO_OVERRIDES) -> "Loaded":
+def load(
+    path: str | Path,
+    overrides: Overrides = NO_OVERRIDES,
+    content: bytes | None = None,
+) -> "Loaded":
     """Read and check a riseml.yml with the changes of a command line.
+
+    `content` is that of the file, if it was read before.
 
     Raises:
         ConfigError: the file or the changes have faults.
@@ -28,7 +34,10 @@ def load(path: str | Path, overrides: Overrides = NO_OVERRIDES) -> "Loaded":
     from riseml import config
 
     return config.load(
-        Path(path), parameters=overrides.parameters, settings=overrides.settings
+        Path(path),
+        parameters=overrides.parameters,
+        settings=overrides.settings,
+        content=content,
     )
 
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from riseml import code_stamp, plan_data
+from riseml import code_stamp, plan_data, plugins
 from riseml.cache_folder import CacheFolder
 from riseml.client import config_file
 from riseml.client.types import Overrides
@@ -22,8 +22,8 @@ from riseml.errors import Fault
 from riseml.plan import ExperimentSet
 
 _MAX_BYTES = 100_000
-# Plans that come from it contain what other files say.
-_READER_OF_OTHER_FILES = "riseml.config.tables"
+# Plans and warnings that come from these contain what other files say, or what this machine has.
+_READERS_OF_MORE = ("riseml.config.tables", "riseml.config.pipefail")
 
 
 @dataclass(frozen=True)
@@ -61,44 +61,40 @@ def read(
         InvalidInputError: the file has nothing to train.
         UnsupportedError: no engine can do what it asks for.
     """
-    inputs = _inputs(path, overrides)
-    if inputs:
+    # An iterator would be empty the second time, and its text says nothing.
+    overrides = Overrides(tuple(overrides.parameters), tuple(overrides.settings))
+    code = code_stamp.current()
+    # The file may change at any time, so it is read once.
+    content = None if code is None else _content(path)
+    inputs = ""
+    if content is not None:
+        inputs = f"{code}\n{(os.fspath(path), overrides, content)!r}"
         text = CacheFolder(home, "plans").read(inputs)
         if text is not None:
             return _from_text(text)
-    loaded = config_file.load(path, overrides)
+    loaded = config_file.load(path, overrides, content)
     return PlannedFile(config_file.plan(loaded), loaded.warnings, inputs)
 
 
-def _inputs(path: str | Path, overrides: Overrides) -> str:
-    """Return everything that a plan and its warnings follow from, "" if it has to be computed."""
-    code = code_stamp.current()
-    if code is None:
-        return ""
+def _content(path: str | Path) -> bytes | None:
+    """Return the content of a riseml.yml, None if the check has to read it."""
     try:
         # Reading a pipe would wait for whoever writes to it, and take the text from the check.
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
-            return ""
+            return None
         with open(path, "rb") as file:  # noqa: PTH123
             content = file.read(_MAX_BYTES + 1)
     except (OSError, ValueError):
-        return ""
-    if len(content) > _MAX_BYTES:
-        return ""
-    return f"{code}\n{(os.fspath(path), overrides, content)!r}"
+        return None
+    return content if len(content) <= _MAX_BYTES else None
 
 
 def _follows_from_file(plan: ExperimentSet) -> bool:
     """Return whether the same file always gives this plan."""
-    framework = f"riseml.frameworks.{plan.framework}"
-    is_built_in = plan.framework is None or framework in sys.modules
-    return (
-        is_built_in
-        and f"riseml.search.{plan.search.method}" in sys.modules
-        # Nothing is random.
-        and plan.search.seed is None
-        and _READER_OF_OTHER_FILES not in sys.modules
-    )
+    is_random = plan.search.seed is not None
+    reads_more = any(name in sys.modules for name in _READERS_OF_MORE)
+    # Also a section without effect may be that of another package.
+    return not (is_random or reads_more or plugins.asked_packages())
 
 
 def _from_text(text: str) -> PlannedFile:

@@ -69,6 +69,8 @@ class DocumentCache:
     def _suits(self, plan: ExperimentSet, origin: Origin) -> bool:
         return (
             self._code is not None
+            # A controller may be older than its code.
+            and code_stamp.current() == self._code
             and origin.number is not None
             and len(origin.revision) == _REVISION_LENGTH
             and len(plan.experiments) <= _MAX_EXPERIMENTS

@@ -89,17 +89,21 @@ def load(
     *,
     parameters: Sequence[str] = (),
     settings: Sequence[str] = (),
+    content: bytes | None = None,
 ) -> Loaded:
     """Read and check a riseml.yml.
 
     `parameters` (`lr=0.1`) and `settings` (`train.timeout=1h`) replace values of the file;
-    `overrides.py` describes their form.
+    `overrides.py` describes their form. `content` is that of the file, if it was read before.
 
     Raises:
         ConfigError: it cannot be read, or has errors.
     """
     name = printable(os.fsencode(path).decode("utf-8", "replace"))
-    text = file.read(path, name)
+    if content is None:
+        text = file.read(path, name)
+    else:
+        text = file.decoded(content, name)
     # Tables are beside the file, wherever the command runs.
     folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
     return load_text(

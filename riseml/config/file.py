@@ -30,7 +30,7 @@ def read(path: str | os.PathLike[str], name: str) -> str:
         raise refused(name, f"the file cannot be read: {reason}") from None
     if len(data) > MAX_BYTES:
         raise refused(name, "the file is larger than 1 MB", "Is this a riseml.yml?")
-    return _decode(data, name)
+    return decoded(data, name)
 
 
 def refused(name: str, message: str, advice: str = "") -> ConfigError:
@@ -54,7 +54,12 @@ def _check_type(mode: int, name: str) -> None:
         )
 
 
-def _decode(data: bytes, name: str) -> str:
+def decoded(data: bytes, name: str) -> str:
+    """Return the text of the bytes of a riseml.yml.
+
+    Raises:
+        ConfigError: they are not UTF-8.
+    """
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise refused(name, "the file is in UTF-16", "Save it as UTF-8.")
     nul = data.find(b"\0")

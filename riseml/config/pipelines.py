@@ -16,7 +16,12 @@ def warn(lines: Iterable[ScalarNode], doc: Document) -> None:
     An image may have another shell than this machine. The run script checks that again.
     """
     with_pipe = [line for line in lines if _PIPE.search(line.value)]
-    if not with_pipe or _has_pipefail():
+    if not with_pipe:
+        return
+    # A plan is kept only if this module was not needed: it asks this machine.
+    from riseml.config import pipefail  # noqa: PLC0415
+
+    if pipefail.is_available():
         return
     for line in with_pipe:
         doc.warn(
@@ -25,17 +30,3 @@ def warn(lines: Iterable[ScalarNode], doc: Document) -> None:
             "program can fail the job",
             "Install bash, or redirect the output to a file instead.",
         )
-
-
-def _has_pipefail() -> bool:
-    """Return whether the shell that runs the lines here can fail for any program."""
-    # Few commands need them, and they take long to load.
-    import shutil  # noqa: PLC0415
-    import subprocess  # noqa: PLC0415
-
-    if shutil.which("bash"):
-        return True
-
-    command = ["sh", "-c", "command set -o pipefail"]
-    done = subprocess.run(command, check=False, capture_output=True)
-    return done.returncode == 0

@@ -46,9 +46,22 @@ def test_inputs_with_the_same_checksum_are_compared(
 
 
 def test_only_the_user_can_read_it(folder: CacheFolder, tmp_path: Path) -> None:
-    folder.write("in", "text")
+    before = os.umask(0)
+    try:
+        folder.write("in", "text")
+    finally:
+        os.umask(before)
     assert files(tmp_path)[0].stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "cache/kind").stat().st_mode & 0o777 == 0o700
+    for name in ("cache", "cache/kind"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o700
+
+
+def test_an_entry_of_another_user_is_not_used(
+    folder: CacheFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.write("in", "text")
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    assert folder.read("in") is None
 
 
 def test_a_damaged_entry_is_not_used(folder: CacheFolder, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import riseml
 from riseml import code_stamp, templating
 
 ROOT = Path(__file__).parents[2]
@@ -107,6 +108,23 @@ def test_code_that_changes_during_the_process_has_none(
     assert code_stamp.current() is None
     monkeypatch.setattr(code_stamp, "_start_time", lambda: changed + 5)
     assert code_stamp.current() is not None
+
+
+def test_code_that_is_being_replaced_has_none(code: Path) -> None:
+    (code / "search/module.py").unlink()
+    (code / "search").rmdir()
+    assert code_stamp.current() is None
+
+
+def test_another_version_changes_it(
+    code: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Some file systems say of all files that they are of 1970.
+    monkeypatch.setattr(riseml, "__version__", "2.1.0")
+    before = code_stamp.current()
+    monkeypatch.setattr(riseml, "__version__", "2.1.1")
+    assert None not in {before, code_stamp.current()}
+    assert before != code_stamp.current()
 
 
 @pytest.mark.parametrize("error", [OSError, AttributeError])

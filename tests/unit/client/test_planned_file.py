@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from riseml import code_stamp, config
+from riseml import code_stamp, config, plugins
 from riseml.client import config_file, planned_file
 from riseml.client.types import NO_OVERRIDES, Overrides
 from riseml.errors import ConfigError, InvalidInputError
@@ -22,8 +22,11 @@ CONFIG = "project: net\ntrain: {resources: {mem: 1}, image: busybox, run: echo}\
 def _stamped(monkeypatch: pytest.MonkeyPatch) -> None:
     # Whoever works here has changed files just now.
     monkeypatch.setattr(code_stamp, "current", lambda: "the code")
-    # Other tests read tables.
-    monkeypatch.delitem(sys.modules, "riseml.config.tables", raising=False)
+    # Other tests read tables, look for bash and use other packages.
+    for name in ("tables", "pipefail"):
+        monkeypatch.delitem(sys.modules, f"riseml.config.{name}", raising=False)
+        monkeypatch.delattr(config, name, raising=False)
+    plugins._installed.cache_clear()
 
 
 @pytest.fixture
@@ -32,9 +35,9 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     paths: list[object] = []
     load = config_file.load
 
-    def recorded(path: str | Path, overrides: Overrides = NO_OVERRIDES) -> Any:
+    def recorded(path: str | Path, *values: Any) -> Any:
         paths.append(path)
-        return load(path, overrides)
+        return load(path, *values)
 
     monkeypatch.setattr(config_file, "load", recorded)
     return paths
@@ -153,14 +156,83 @@ def test_plans_that_follow_from_more_than_the_file_are_not_kept(
     assert not (tmp_path / "cache").exists()
 
 
-def test_plans_of_other_packages_are_not_kept(
+THEIRS = """
+from riseml.dataclass import dataclass
+from riseml.schema.fields import Record
+
+@dataclass
+class Options: pass
+
+SECTION = Record(Options, {})
+def variables(options): return frozenset()
+def image(options, resources): return "busybox"
+def warnings(options, image): return ()
+def distribute(job, options, image): return (job,)
+def trials(parameters, options): return [{"lr": "7"}]
+def size(parameters, options): return 1
+"""
+
+
+@pytest.mark.parametrize(
+    "lines", ["framework: theirs", "theirs: {}", "parameters: {lr: 1}, search: theirs"]
+)
+def test_plans_with_other_packages_are_not_kept(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str
+) -> None:
+    info = tmp_path / "their_package-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: their-package\nVersion: 1.0\n")
+    points = "[riseml.frameworks]\ntheirs = theirs\n[riseml.search]\ntheirs = theirs\n"
+    (info / "entry_points.txt").write_text(points)
+    (tmp_path / "theirs.py").write_text(THEIRS)
+    file.write_text(CONFIG.replace("{res", f"{{{lines}, res"))
+    with monkeypatch.context() as installed:
+        installed.syspath_prepend(str(tmp_path))
+        read(file, tmp_path)
+    plugins._installed.cache_clear()
+    sys.modules.pop("theirs")
+    with pytest.raises(ConfigError, match="theirs"):
+        read(file, tmp_path)
+
+
+def test_a_file_that_changes_while_it_is_planned(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "riseml.search.grid")
-    planned = planned_file.read(file, NO_OVERRIDES, tmp_path)
-    monkeypatch.delitem(sys.modules, "riseml.search.grid", raising=False)
-    planned.keep(tmp_path)
-    assert not (tmp_path / "cache").exists()
+    load = config_file.load
+
+    def changed(path: str | Path, *values: Any) -> Any:
+        file.write_text(CONFIG.replace("echo", "date"))
+        return load(path, *values)
+
+    with monkeypatch.context() as another_command:
+        another_command.setattr(config_file, "load", changed)
+        assert read(file, tmp_path).plan.jobs[0].run == ("echo",)
+    assert read(file, tmp_path).plan.jobs[0].run == ("date",)
+    file.write_text(CONFIG)
+    assert read(file, tmp_path).plan.jobs[0].run == ("echo",)
+
+
+def test_what_this_machine_has_is_no_input(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    file.write_text(CONFIG.replace("mem: 1", "mem: 100").replace("echo", "ls | sort"))
+    for name, status in (("sh", 1), ("bash", 0)):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {status}\n")
+        (tmp_path / name).chmod(0o755)
+        assert len(read(file, tmp_path).warnings) == status
+
+
+def test_changes_of_any_kind_of_list(file: Path, tmp_path: Path) -> None:
+    class Texts(tuple[str, ...]):
+        __slots__ = ()
+
+        def __repr__(self) -> str:
+            return "some texts"
+
+    for seconds in (1, 2):
+        changes = Overrides(settings=Texts((f"train.timeout={seconds}s",)))
+        assert read(file, tmp_path, changes).plan.timeout == seconds
 
 
 @pytest.mark.parametrize("code", [None, "replaced"])

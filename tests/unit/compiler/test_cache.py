@@ -187,6 +187,18 @@ def test_code_that_changes_meanwhile_keeps_nothing(
     assert not (tmp_path / "cache").exists()
 
 
+def test_a_controller_that_is_older_than_its_code_compiles_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: list[Origin]
+) -> None:
+    plan, origin = planned(EXAMPLES[0]), Origin("me", 14, "a" * 40)
+    _learn(tmp_path, plan, origin, Target())
+    documents = DocumentCache(tmp_path)
+    monkeypatch.setattr(code_stamp, "current", lambda: None)
+    compiled.clear()
+    documents.compile(plan, origin, Target())
+    assert compiled == [origin]
+
+
 def test_code_without_a_stamp_compiles_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: list[Origin]
 ) -> None:
