@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import tempfile
 import time
 from pathlib import Path
@@ -114,6 +115,13 @@ def test_a_closed_folder_is_removed() -> None:
         closed = run / "node/overlay/work"
         (closed / "incompat").mkdir(parents=True)
         closed.chmod(0)
+        # Checkouts share files.
+        shared = Path(parent) / "shared"
+        shared.touch(0o444)
+        checkout = run / "checkout"
+        checkout.mkdir()
+        (checkout / "file").hardlink_to(shared)
+        checkout.chmod(0o555)
         loop = EventLoop()
         remover = FolderRemover(loop)
         remover.discard([run])
@@ -121,6 +129,7 @@ def test_a_closed_folder_is_removed() -> None:
         while remover.is_busy() and time.monotonic() < limit:
             loop.run_once(time.monotonic() + 0.01)
         assert not run.exists()
+        assert stat.S_IMODE(shared.stat().st_mode) == 0o444
 
 
 def test_delete_removes_output_from_folders_that_a_job_has_closed() -> None:

@@ -22,8 +22,12 @@ _FAILURE_PAUSE_SECONDS = 0.1
 # A process for the folder of each job would cost as much as the removal itself: together
 # with that, 1.6 ms of CPU time for each job instead of 0.7 ms.
 _REMOVAL_SECONDS = 0.5
-# Links are not followed. What cannot be removed even so is left to the next controller.
-_OPEN_AND_REMOVE = 'chmod -R u+rwx -- "$@"; rm -rf -- "$@" || true'
+# Links are not followed. Files keep their modes, since other checkouts may have them as well.
+# What cannot be removed even so is left to the next controller.
+_OPEN_AND_REMOVE = r"""
+find "$@" -type d ! -perm -700 -exec chmod u+rwx {} \;
+rm -rf -- "$@" || true
+"""
 
 
 class EventLoop:
