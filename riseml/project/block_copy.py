@@ -16,7 +16,6 @@ from hashlib import sha1, sha256
 from queue import SimpleQueue
 from threading import Thread
 
-from riseml.errors import ProjectError
 from riseml.project import progress
 from riseml.project.hashed_copy import clone
 
@@ -94,8 +93,8 @@ class _Blocks:
         return digest.digest()
 
     def _run(self) -> None:
-        buffer = memoryview(bytearray(_STEP_BYTES))
         try:
+            buffer = memoryview(bytearray(_STEP_BYTES))
             # Python gives a value of an iterator to one thread only.
             for start in self._starts:
                 if self._is_stopped:
@@ -103,7 +102,8 @@ class _Blocks:
                 end = min(start + _BLOCK_BYTES, self._size)
                 self._digests[start] = self._copy_block(start, end, buffer)
                 self._results.put(end - start)
-        except (OSError, ProjectError, _ShortFileError) as error:
+        except Exception as error:  # noqa: BLE001
+            # The other thread waits for it.
             self._results.put(error)
 
     def _copy_block(self, start: int, end: int, buffer: memoryview) -> bytes:

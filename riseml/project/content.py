@@ -176,5 +176,7 @@ def _read_at(path: bytes, descriptor: int, buffer: memoryview, position: int) ->
     """Fill a buffer from a position of a file; return how many bytes there are."""
     try:
         return os.preadv(descriptor, [buffer], position)
+    except IsADirectoryError:
+        return 0
     except OSError as error:
         unreadable(path, error)

@@ -112,16 +112,19 @@ def test_a_file_that_shares_blocks_is_only_read(
     assert _copy(source, len(_CONTENT) + 1) is None
 
 
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "no space"), MemoryError("no space")]
+)
 @pytest.mark.parametrize("operation", ["read", "write"])
 def test_the_error_of_a_thread_is_that_of_the_copy(
-    source: Path, operation: str, monkeypatch: pytest.MonkeyPatch
+    source: Path, operation: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(*_: object) -> int:
-        raise OSError(errno.ENOSPC, "no space")
+        raise error
 
     if operation == "write":
         monkeypatch.setattr(os, "pwrite", failing)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(type(error), match="no space"):
         _copy(source, read=failing if operation == "read" else _read)
 
 

@@ -468,6 +468,14 @@ def test_a_file_that_keeps_changing_is_stored_as_it_was(
         project.take()
 
 
+def test_a_folder_in_place_of_a_very_large_file_has_no_bytes(tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    try:
+        assert content._read_at(b"data", descriptor, memoryview(bytearray(9)), 0) == 0
+    finally:
+        os.close(descriptor)
+
+
 @pytest.mark.parametrize("becomes", ["nothing", "folder", "link", "pipe"])
 def test_a_file_deleted_during_the_snapshot_is_skipped(
     project: Project, monkeypatch: pytest.MonkeyPatch, becomes: str
