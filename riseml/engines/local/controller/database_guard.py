@@ -4,8 +4,8 @@
     a commit fails for damage ─────────▶ run.json files, and active runs ──┴──▶ riseml.db
 
 The controller knows its active runs, so it loses none of them. A file that has taken the
-place of the database is kept aside. If the whole home was removed and made again, another
-controller serves it, and this one exits.
+place of the database is kept aside. If its lock is gone as well, the whole home was removed, and
+the controller exits: another one may serve a new home at the same path.
 """
 
 import os
@@ -38,10 +38,13 @@ class DatabaseGuard:
             HomeError: it cannot be written there.
         """
         store = self._services.store
-        if store.is_in_place() or not self._home.exists():
+        if store.is_in_place():
             return []
-        if _identity(self._home) not in (None, self._lock):
-            logger.error("another controller serves %s: this one exits", self._home)
+        if self._runs and not self._home.exists():
+            # Its file system may come back.
+            return []
+        if _identity(self._home) != self._lock:
+            logger.error("%s was removed: its controller exits", self._home)
             os.kill(os.getpid(), signal.SIGTERM)
             return []
         logger.error("%s was deleted or replaced: it is written again", store.path)
@@ -89,7 +92,7 @@ class DatabaseGuard:
 
 
 def _identity(home: Path) -> tuple[int, int] | None:
-    """Return device and number of the lock that a controller of the home holds."""
+    """Return device and number of the lock at the path, None if there is none."""
     try:
         status = (home / "controller.lock").stat()
     except OSError:

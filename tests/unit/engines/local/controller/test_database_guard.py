@@ -49,17 +49,22 @@ def test_a_deleted_database_is_written_again(busy: ControlledHome) -> None:
     check(busy)
 
 
-def test_a_controller_exits_if_its_home_was_removed_and_made_again(
-    home: ControlledHome, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_served", [False, True])
+def test_a_controller_exits_if_its_home_was_removed(
+    home: ControlledHome, monkeypatch: pytest.MonkeyPatch, *, is_served: bool
 ) -> None:
     signals: list[int] = []
     monkeypatch.setattr(os, "kill", lambda _, number: signals.append(number))
     (home.home / "controller.lock").touch()
     guard = DatabaseGuard(home.services, {})
     (home.home / "riseml.db").unlink()
-    # The lock of the other controller, made while that of this one is still open.
-    (home.home / "other").touch()
-    (home.home / "other").rename(home.home / "controller.lock")
+    if is_served:
+        # The lock of another controller, made while that of this one is still open.
+        (home.home / "other").touch()
+        (home.home / "other").rename(home.home / "controller.lock")
+    else:
+        # A job of the old home, or a command that has not started a controller yet.
+        (home.home / "controller.lock").unlink()
     assert guard.check() == []
     assert signals == [signal.SIGTERM]
     assert not (home.home / "riseml.db").exists()
