@@ -10,6 +10,8 @@ from riseml.engines.local import shard_keys, tables
 from riseml.errors import DamagedError, HomeError
 
 _NO_STATUS = "{}"
+# `Store.put_status` writes bytes.
+_STATUS = "CAST(status AS TEXT)"
 # A submission that is sent again was recorded shortly before, if at all.
 _RECENT_RUNS = 100
 
@@ -76,8 +78,8 @@ class Queries:
         Raises:
             DamagedError: the text is damaged.
         """
-        row = self.one("SELECT status FROM runs WHERE number = ? AND ended", number)
-        return self._decoded_status(number, row)
+        select = f"SELECT {_STATUS} AS status FROM runs WHERE number = ? AND ended"  # noqa: S608
+        return self._decoded_status(number, self.one(select, number))
 
     def _decoded_status(self, number: int, row: sqlite3.Row | None) -> Any:
         if row is None or row["status"] == _NO_STATUS:
@@ -91,7 +93,7 @@ class Queries:
             DamagedError: the text is damaged.
         """
         select = (
-            "SELECT json_replace(status, '$.experiments', json('[]')) AS status"
+            f"SELECT json_replace({_STATUS}, '$.experiments', json('[]')) AS status"  # noqa: S608
             " FROM runs WHERE number = ? AND ended"
         )
         try:
@@ -109,7 +111,7 @@ class Queries:
         Raises:
             DamagedError: the text is damaged.
         """
-        select = "SELECT json_extract(status, ?) AS data FROM runs WHERE number = ?"
+        select = f"SELECT json_extract({_STATUS}, ?) AS data FROM runs WHERE number = ?"  # noqa: S608
         row = self.one(select, f"$.experiments[{position}]", number)
         text = row["data"] if row else None
         return self.decode(number, text or "null", f"experiment {position}")
@@ -117,8 +119,8 @@ class Queries:
     def last_recorded_shard(self, number: int) -> int:
         """Return the index of the last Workflow that the final status of a run names."""
         select = (
-            "SELECT CASE WHEN json_valid(status)"
-            " THEN json_extract(status, '$.shards[#-1].index') END AS shard"
+            f"SELECT CASE WHEN json_valid({_STATUS})"  # noqa: S608
+            f" THEN json_extract({_STATUS}, '$.shards[#-1].index') END AS shard"
             " FROM runs WHERE number = ?"
         )
         row = self.one(select, number)

@@ -1,4 +1,8 @@
-"""Tables of a home's database; the interpreter defines the columns of `nodes`."""
+"""Tables of a home's database; the interpreter defines the columns of `nodes`.
+
+The column `status` is the last one of a run, where SQLite makes room for a large value
+without holding it in memory. Homes of earlier versions have it before `document`.
+"""
 
 from collections.abc import Mapping
 
@@ -8,8 +12,8 @@ CREATE TABLE runs (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, user TEXT NOT NULL, project TEXT NOT NULL,
     is_set INTEGER NOT NULL, concurrency INTEGER NOT NULL, state TEXT NOT NULL, counts TEXT NOT NULL,
     created REAL NOT NULL, started REAL, finished REAL, ended INTEGER NOT NULL DEFAULT 0,
-    killed TEXT NOT NULL DEFAULT '', shutdown TEXT NOT NULL DEFAULT '', status TEXT NOT NULL DEFAULT '{}',
-    document TEXT NOT NULL, environment TEXT NOT NULL);
+    killed TEXT NOT NULL DEFAULT '', shutdown TEXT NOT NULL DEFAULT '',
+    document TEXT NOT NULL, environment TEXT NOT NULL, status TEXT NOT NULL DEFAULT '{}');
 CREATE INDEX unfinished ON runs (number) WHERE NOT ended;
 CREATE TABLE experiments (run INTEGER, sub INTEGER, data TEXT NOT NULL, PRIMARY KEY (run, sub)) WITHOUT ROWID;
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;

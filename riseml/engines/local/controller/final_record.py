@@ -28,19 +28,16 @@ class FinalRecord(NamedTuple):
     run: SetStatus
     experiments: "Texts"
 
-    def text(self) -> str:
-        """Return the JSON of the run on one line."""
+    def parts(self) -> Iterator[str]:
+        """Yield the JSON of the run, on one line and in ASCII, in parts."""
         head, tail = self._surroundings()
-        return "".join(self._json(head.removesuffix("}"), tail.removeprefix("{")))
-
-    def _json(self, head: str, tail: str) -> Iterator[str]:
-        yield f'{head}, "experiments": ['
+        yield f'{head.removesuffix("}")}, "experiments": ['
         separator = ""
         for experiment in self.experiments:
             yield separator
             yield experiment
             separator = ", "
-        yield f"], {tail}"
+        yield f"], {tail.removeprefix('{')}"
 
     def archive_parts(self) -> Iterator[str]:
         """Yield the text of run.json in parts."""

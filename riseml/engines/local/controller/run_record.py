@@ -69,7 +69,8 @@ class RunRecord:
         self._positions = outline.positions
         # Without a position are the nodes of the run itself.
         self._nodes: dict[int | None, list[str]] = {}
-        self._recorded: set[str] = set()
+        # A node that was created later than these is a new one.
+        self._entered_count = 0
         self._states: list[State | None] = [None] * self.experiment_count
         self._counts: Counter[State] = Counter()
         self._started: float | None = None
@@ -104,6 +105,7 @@ class RunRecord:
         """Enter the nodes that an earlier controller recorded."""
         for node in run.nodes:
             self._enter(run, node)
+        self._entered_count = len(run.nodes)
 
     def kill(self, target: str, now: float) -> str:
         """Record the kill of a target at a time; return the new value of the annotation.
@@ -143,6 +145,7 @@ class RunRecord:
         self._is_committed = False
         store.put_nodes(self.key, [run.nodes[node].to_row() for node in run.dirty])
         positions = {self._enter(run, node) for node in run.dirty}
+        self._entered_count = len(run.nodes)
         if self._outline is None or None in positions:
             outside = [run.node_status(node) for node in self._nodes.get(None, ())]
             outline = status.read_outline(self._annotated_document(), outside)
@@ -196,8 +199,7 @@ class RunRecord:
     def _enter(self, run: WorkflowRun, node: str) -> int | None:
         """Assign a node to the position of its experiment, and return that."""
         position = self._positions.of(run.nodes[node].name)
-        if node not in self._recorded:
-            self._recorded.add(node)
+        if run.nodes[node].sequence >= self._entered_count:
             self._nodes.setdefault(position, []).append(node)
         return position
 
@@ -219,13 +221,8 @@ class RunRecord:
         (marked,) = stored_marks.added(store, [ended.run], self.number)
         final = ended._replace(run=marked)
         # A job of the run's own may end after it, and then this is written again.
-        store.update_run(
-            self.key,
-            ended=1,
-            finished=now,
-            environment="{}",
-            status=final.text(),
-        )
+        store.update_run(self.key, ended=1, finished=now, environment="{}")
+        store.put_status(self.key, final.parts)
         if self.is_shared:
             self._write_shared_end(store, now)
         else:

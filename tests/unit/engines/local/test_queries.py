@@ -10,7 +10,12 @@ from typing import cast
 
 import pytest
 
-from riseml.engines.local.controller import recorded_status, stored_experiments
+from riseml.engines.local import tables
+from riseml.engines.local.controller import (
+    final_record,
+    recorded_status,
+    stored_experiments,
+)
 from riseml.engines.local.interpreter.node import COLUMNS
 from riseml.engines.local.serialize import experiment_to_json
 from riseml.engines.local.store import Store
@@ -47,6 +52,12 @@ BRIEF = [vars(experiment) | {"jobs": ()} for experiment in EXPERIMENTS]
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     store = Store.create(tmp_path, COLUMNS)
+    add_run(store)
+    yield store
+    store.close()
+
+
+def add_run(store: Store) -> None:
     with store.transaction():
         store.add_run(
             number=1,
@@ -64,8 +75,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
             environment="{}",
         )
     write(store, [experiment_to_json(experiment) for experiment in EXPERIMENTS])
-    yield store
-    store.close()
 
 
 def write(store: Store, texts: list[str]) -> None:
@@ -190,3 +199,70 @@ def test_the_table_of_an_ended_set_loads_little(store: Store, command: str) -> N
         "socket",
     }
     assert unneeded.isdisjoint(modules), unneeded.intersection(modules)
+
+
+def put_status(store: Store, run: SetStatus) -> None:
+    with store.transaction():
+        store.put_status(1, final_record.of_run(run).parts)
+
+
+def check_record(store: Store) -> None:
+    assert store.final_status(1) == json.loads(json.dumps(to_data(RUN), default=encode))
+    assert recorded_status.read(store, [1]) == RUN
+    brief = recorded_status.read(store, [1], brief=True, sub=2)
+    assert brief.experiments[1] == EXPERIMENTS[1]
+    assert [vars(brief.experiments[position]) for position in (0, 2)] == BRIEF[::2]
+
+
+def test_a_status_that_was_written_in_parts_is_read(store: Store) -> None:
+    put_status(store, RUN)
+    check_record(store)
+    put_status(store, SetStatus("1"))
+    put_status(store, RUN)
+    check_record(store)
+
+
+def test_an_interruption_of_such_a_status_leaves_the_earlier_one(store: Store) -> None:
+    parts = iter([["{", "}"], ["{", "}}"]])
+    with pytest.raises(ValueError, match="data longer than blob"), store.transaction():
+        store.put_status(1, lambda: next(parts))
+    check_record(store)
+
+
+def test_a_status_in_a_home_of_an_earlier_version_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    column = ", status TEXT NOT NULL DEFAULT '{}'"
+    earlier = tables.TABLES.replace(column, "").replace(
+        "shutdown TEXT NOT NULL DEFAULT ''",
+        f"shutdown TEXT NOT NULL DEFAULT ''{column}",
+    )
+    assert earlier != tables.TABLES
+    monkeypatch.setattr(tables, "TABLES", earlier)
+    store = Store.create(tmp_path, COLUMNS)
+    add_run(store)
+    put_status(store, RUN)
+    check_record(store)
+    store.close()
+
+
+def test_no_text_of_the_status_is_in_memory(tmp_path: Path) -> None:
+    program = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from riseml.engines.local.interpreter.node import COLUMNS\n"
+        "from riseml.engines.local.store import Store\n"
+        "store = Store.create(Path(sys.argv[1]), COLUMNS)\n"
+        "row = dict.fromkeys(('name', 'user', 'project', 'state', 'counts', 'document', 'environment'), 'x')\n"
+        "store.add_run(number=1, is_set=1, concurrency=0, created=0.0, **row)\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "before = peak()\n"
+        "with store.transaction():\n"
+        "    store.put_status(1, lambda: ('x' * 1000 for _ in range(30_000)))\n"
+        "print(store.one('SELECT length(status) FROM runs')[0], peak() - before)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    length, growth_kib = map(int, output.split())
+    assert length == 30_000_000
+    assert growth_kib < 10_000
