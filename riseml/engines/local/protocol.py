@@ -157,6 +157,7 @@ def connection(
     Raises:
         RiseMLError: it cannot be started, or does not answer.
     """
+    other_version = ""
     for pause_seconds in _CONNECT_PAUSES_SECONDS:
         time.sleep(pause_seconds)
         channel = _connect(home)
@@ -175,13 +176,27 @@ def connection(
             if is_current:
                 suits = _suits
             if greeting:
+                version = greeting.get("version", "of an earlier version")
+                other_version = "" if is_current else version
                 # Its jobs continue, and the next controller adopts them.
                 with suppress(OSError):
                     channel.sendall(encode({"act": "quit"}))
                 _until_closed(channel)
-    raise UnreachableError(
-        "the local controller exits as soon as it has started",
-        f"See {log_file(home)}.",
+    raise _gone(home, other_version)
+
+
+def _gone(home: Path, other_version: str) -> UnreachableError:
+    """Return the error that no controller stays; `other_version` is that of the last, empty if it was right."""
+    log = f"See {log_file(home)}."
+    if not other_version:
+        return UnreachableError(
+            "the local controller exits as soon as it has started", log
+        )
+    return UnreachableError(
+        f"this command is RiseML {__version__}, but each local controller that starts is RiseML {other_version}",
+        f"This command loads {Path(home_folder.__file__).parent}; leave the folder of another RiseML, and write "
+        "absolute paths in PYTHONPATH. If two versions are in use at the same time, give one another RISEML_HOME. "
+        f"{log}",
     )
 
 
