@@ -20,7 +20,7 @@ from riseml.engines.local.controller.services import Services
 from riseml.engines.local.rebuild import Restored
 from riseml.engines.local.replacement import faults_of_file, replace_database
 from riseml.engines.local.store import Store
-from riseml.errors import DamagedDatabaseError
+from riseml.errors import DamagedDatabaseError, HomeError
 
 
 class DatabaseGuard:
@@ -35,7 +35,7 @@ class DatabaseGuard:
         """Put the database back if it is not at its path any more; return what was done.
 
         Raises:
-            HomeError: it cannot be written there.
+            HomeError: it cannot be written there, or the home was removed.
         """
         store = self._services.store
         if store.is_in_place():
@@ -44,9 +44,12 @@ class DatabaseGuard:
             # Its file system may come back.
             return []
         if _identity(self._home) != self._lock:
-            logger.error("%s was removed: its controller exits", self._home)
             os.kill(os.getpid(), signal.SIGTERM)
-            return []
+            # Nothing is recorded, started or announced any more.
+            raise HomeError(
+                f"{self._home} was removed, so its controller exits",
+                "Try again: a new controller starts.",
+            )
         logger.error("%s was deleted or replaced: it is written again", store.path)
         try:
             return self._replace(self._copy)

@@ -9,6 +9,7 @@ import pytest
 from riseml.engines import Growth, Query
 from riseml.engines.local.controller.database_guard import DatabaseGuard
 from riseml.engines.local.reader import HomeReader
+from riseml.errors import HomeError
 from riseml.ids import Id
 from riseml.plan import Experiment
 from riseml.status import State
@@ -65,8 +66,10 @@ def test_a_controller_exits_if_its_home_was_removed(
     else:
         # A job of the old home, or a command that has not started a controller yet.
         (home.home / "controller.lock").unlink()
-    assert guard.check() == []
-    assert signals == [signal.SIGTERM]
+    for act in (guard.check, guard.rebuild):
+        with pytest.raises(HomeError, match="was removed, so its"):
+            act()
+    assert signals == [signal.SIGTERM] * 2
     assert not (home.home / "riseml.db").exists()
 
 
