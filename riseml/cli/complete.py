@@ -150,8 +150,8 @@ def _paths(unfinished: str) -> Iterator[Completion]:
 
 def _code(unfinished: str) -> Iterator[Completion]:
     """Yield the code of the newest runs, and paths on this machine that begin alike."""
-    for run_id, description in _run_ids(""):
-        yield f"code://{run_id}/", description
+    for run in _newest_runs():
+        yield f"code://{run.id}/", f"{run.project} {run.state}"
     if not unfinished.startswith("code:"):
         yield from _paths(unfinished)
 
@@ -161,14 +161,22 @@ def _ids(unfinished: str, command: str) -> Iterable[Completion]:
     number, dot, _ = unfinished.lstrip(".").partition(".")
     if dot and command in _TAKES_EXPERIMENT:
         return _ids_in_run(number, jobs=command in _TAKES_JOB)
-    return _run_ids(command)
+    return _ids_and_names(command)
 
 
-def _run_ids(command: str) -> Iterator[Completion]:
+def _ids_and_names(command: str) -> Iterator[Completion]:
+    runs = list(_newest_runs(command))
+    for run in runs:
+        yield run.id, f"{run.project} {run.state}"
+    for run in runs:
+        if run.marks.name:
+            yield run.marks.name, f"{run.id} {run.project} {run.state}"
+
+
+def _newest_runs(command: str = "") -> Iterable[SetStatus]:
     accepts = _ACCEPTED_RUNS.get(command, _is_any)
     # Ids are looked up in ended runs, too: `status`, `logs` and `results` show them.
-    for run in filter(accepts, Client().runs(all=True, last=_NEWEST_RUNS)):
-        yield run.id, f"{run.project} {run.state}"
+    return filter(accepts, Client().runs(all=True, last=_NEWEST_RUNS))
 
 
 def _ids_in_run(number: str, *, jobs: bool) -> Iterator[Completion]:

@@ -12,6 +12,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ import pytest
 import riseml as riseml_package
 from riseml import cli
 from riseml.errors import HomeError
+from riseml.plan import Marks
 from riseml.status import State
 from tests.cli.conftest import Riseml
 from tests.cli.fake_engine import FakeEngine, grid, single
@@ -95,6 +97,25 @@ def test_completions(words: list[str], expected: list[str], riseml: Riseml) -> N
     Path("riseml_big.yml").write_text("")
     Path("sub/deep").mkdir(parents=True)
     assert offered(riseml, *words) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["logs", "b"], ["baseline\t9 toaster-net FAILED"]),
+        (["kill", "b"], []),
+        (["diff", "16", ""], ["16", "9", "baseline"]),
+        (["cp", "code://"], ["code://16/", "code://9/"]),
+    ],
+)
+def test_names_of_runs_are_completed(
+    words: list[str], expected: list[str], engine: FakeEngine, riseml: Riseml
+) -> None:
+    ended = replace(single(9, State.FAILED), marks=Marks("baseline"))
+    engine.runs = [single(16), ended]
+    lines = riseml(cli.COMPLETE, *words).out.splitlines()
+    described = any("\t" in word for word in expected)
+    assert [line if described else line.split("\t")[0] for line in lines] == expected
 
 
 def test_completion_without_words_is_empty(riseml: Riseml) -> None:
