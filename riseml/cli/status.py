@@ -137,8 +137,13 @@ class _RunQuery:
     tags: tuple[str, ...]
 
     def read(self) -> list[SetStatus]:
-        # `-n` is for `-a`: active runs are always all listed.
-        last = self.last if self.all else 0
+        """Return the runs, at most as many as `-n` says."""
+        selected = self.read_one_more()
+        return selected[: self.limit or None]
+
+    def read_one_more(self) -> list[SetStatus]:
+        """Return the runs, and the newest of those that `-n` leaves out."""
+        last = self.limit + 1 if self.limit else 0
         runs = self.client.runs(
             all=self.all,
             # The newest N in a state may be older than the newest N, so they are
@@ -150,8 +155,13 @@ class _RunQuery:
             experiments=self.experiments,
             tags=self.tags,
         )
-        selected = list(filter(self._has_state, runs))
-        return selected[: last or None]
+        return list(filter(self._has_state, runs))[: last or None]
+
+    @property
+    def limit(self) -> int:
+        """How many runs to show, 0 for all."""
+        # `-n` is for `-a`: active runs are always all listed.
+        return self.last if self.all else 0
 
     def _has_state(self, run: SetStatus) -> bool:
         return not self.states or run.state in self.states
@@ -185,11 +195,15 @@ def _show_list(query: _RunQuery, style: _Style, *, watch: bool) -> None:
             headers=style.headers,
         )
         return
-    runs = query.read()
     if not style.is_for_people:
-        _write_data(style, [(run, run) for run in runs], listed=True)
-    elif runs:
-        output.lines(lines(runs))
+        _write_data(style, [(run, run) for run in query.read()], listed=True)
+        return
+    runs = query.read_one_more()
+    shown = runs[: query.limit or None]
+    if shown:
+        output.lines(lines(shown))
+        if len(runs) > len(shown):
+            output.note("There are older runs; `-n 0` lists all.")
     elif query.all:
         output.note("No experiments.")
     else:
