@@ -34,6 +34,10 @@ _NOT_FOUND = 127
 _DOCTOR_ADVICE = "Train again; `riseml doctor` checks for possible causes."
 # BuildKit draws an excerpt of the Dockerfile around a failure, below the real error.
 _BUILDKIT_FRAME = re.compile(r"\s*(\d+ \||-{3,}$|Dockerfile:|error: failed to solve)")
+# What the process that attends a container writes into its log.
+_UNSTARTED = re.compile(
+    r"riseml: (?P<engine>\w+) could not start the container of this job$"
+)
 # A shell reports death by a signal as 128 plus the signal's number.
 _SIGNALS = {
     134: "it aborted (a failed assertion, or memory that was freed twice)",
@@ -73,9 +77,11 @@ def error(evidence: Evidence, subject: Subject) -> Cause:
 def command(evidence: Evidence, subject: Subject) -> Cause:
     """Explain COMMAND: a command was not found or is not executable."""
     # A script of the project may have been left out of the snapshot.
-    missing = missing_files.missing_file(evidence, subject)
-    if missing is not None:
-        return missing
+    precise = _unstarted_container(evidence, subject) or missing_files.missing_file(
+        evidence, subject
+    )
+    if precise is not None:
+        return precise
     explanation = "a command of `run` is not there"
     if subject.exit_code == _NOT_EXECUTABLE:
         explanation = "a command of `run` is not executable"
@@ -205,10 +211,26 @@ def _precise(evidence: Evidence, subject: Subject) -> Cause | None:
     if subject.id.endswith(".build"):
         return missing_build_files.missing_build_file(evidence, subject)
     return (
-        memory_limits.at_limit(evidence, subject)
+        _unstarted_container(evidence, subject)
+        or memory_limits.at_limit(evidence, subject)
         or missing_modules.module_conflict(evidence, subject)
         or missing_files.missing_file(evidence, subject)
         or used_ports.port_conflict(evidence, subject)
+    )
+
+
+def _unstarted_container(evidence: Evidence, subject: Subject) -> Cause | None:
+    """Explain a container that its engine could not start, None if it could."""
+    lines = evidence.log(subject.job)
+    match = next(filter(None, map(_UNSTARTED.match, lines)), None)
+    if match is None:
+        return None
+    return cause(
+        subject,
+        f"{match['engine']} could not start its container",
+        lines[-LOG_LINES:],
+        f"`{match['engine']} run --rm IMAGE true` shows whether any container starts on this machine.",
+        "`riseml train --runner process` runs jobs in your own environment.",
     )
 
 

@@ -24,6 +24,9 @@ _COMPLAINT = re.compile(
     r"|(?:can't|cannot|could not|unable to|failed to) (?:open|find|read|load|cd|access))",
     re.IGNORECASE,
 )
+_ABSENT = re.compile(
+    r"no such file|not found|(?:does not|doesn't) exist", re.IGNORECASE
+)
 _QUOTES = r"'\"`\u2018\u2019\u201c\u201d"
 _QUOTED = re.compile(rf"[{_QUOTES}]([^{_QUOTES}]+)[{_QUOTES}]")
 # `cat: my data/a.csv: No such file or directory`
@@ -31,6 +34,8 @@ _BEFORE = re.compile(r"(?:^|: )([^:]+): (?:.*: )?no such file", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[\s:;,()\[\]{}<>'\"`=]+")
 # Where the checkout of a job is, with mounts and without them.
 _CODE = re.compile(r"^(?:/code/|/.*/volumes/code/)")
+# Where jobs see the data volume.
+_DATA = re.compile(r"^/data/")
 
 
 class Match(NamedTuple):
@@ -81,7 +86,10 @@ def missing_file(evidence: Evidence, subject: Subject) -> Cause | None:
     path = next(filter(facts.outside_files.__contains__, paths), "")
     if path:
         return _outside(evidence, subject, path, facts.outside_files[path], quoted)
-    return None
+    # A file that is there may be one that cannot be read.
+    absent = "\n".join(filter(_ABSENT.search, lines))
+    in_volume = [path for path in paths if _DATA.match(path) and path in absent]
+    return _absent_data(subject, in_volume[0], quoted) if in_volume else None
 
 
 def bring_advice(entry: str, source: str) -> str:
@@ -129,6 +137,17 @@ def _in_data(
         f"{path} is not part of the code, but the data folder has {data_path}",
         lines,
         f"Read $DATA_DIR/{data_path}, which is /data/{data_path} in jobs.",
+        kind="FILE",
+    )
+
+
+def _absent_data(subject: Subject, path: str, lines: Sequence[str]) -> Cause:
+    folder = posixpath.join(posixpath.dirname(_DATA.sub("", path)), "")
+    return cause(
+        subject,
+        f"{path} was not in the data folder",
+        lines,
+        f"`riseml cp FILE data://{folder}` copies a file there; `riseml ls data://` shows what is there.",
         kind="FILE",
     )
 

@@ -137,6 +137,42 @@ def test_a_missing_library_is_no_missing_file() -> None:
     assert missing_paths([line]) == ()
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "FileNotFoundError: /data/bikes/rentals.csv not found.",
+        "FileNotFoundError: [Errno 2] No such file or directory: '/data/bikes/rentals.csv'",
+    ],
+)
+def test_a_file_that_the_data_folder_lacks_can_be_copied_there(line: str) -> None:
+    cause = why(line)
+    assert cause.explanation == "/data/bikes/rentals.csv was not in the data folder"
+    assert cause.fix == (
+        "`riseml cp FILE data://bikes/` copies a file there; `riseml ls data://` shows what is there.",
+    )
+
+
+def test_a_file_at_the_top_of_the_data_folder_has_no_folder() -> None:
+    cause = why("cat: /data/x.csv: No such file or directory")
+    assert "`riseml cp FILE data://`" in cause.fix[0]
+
+
+def test_a_file_of_the_data_folder_that_cannot_be_read_is_not_missing() -> None:
+    line = "PermissionError: cannot open '/data/x.csv': Permission denied"
+    assert why(line).explanation == "a line of `run` ended with exit code 1"
+
+
+@pytest.mark.parametrize("reason", ["COMMAND", "ERROR"])
+def test_a_container_that_could_not_start_is_no_missing_command(reason: str) -> None:
+    cause = why(
+        "riseml: podman could not start the container of this job",
+        "riseml: podman: Error: crun: setrlimit: Operation not permitted",
+        reason=reason,
+    )
+    assert cause.explanation == "podman could not start its container"
+    assert "riseml train --runner process" in cause.fix[1]
+
+
 def test_a_file_of_the_data_folder_is_named() -> None:
     cause = why(
         CAT, surroundings=Surroundings(data_files={"data/train.csv": "train.csv"})
