@@ -47,7 +47,8 @@ def follow(client: Client, id: str) -> None:
     """
     if not terminal.stdout().interactive:
         output.note(
-            f"Its install steps run first; `riseml logs {id}.build` shows them."
+            "Install steps that are not done yet run first;"
+            f" `riseml logs {id}.build` shows them."
         )
         return
     block = Block()

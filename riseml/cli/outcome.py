@@ -1,6 +1,7 @@
 """Outcome of a run, as a sentence and as an exit status."""
 
 from collections.abc import Iterator, Sequence
+from itertools import filterfalse
 
 from riseml import phrases
 from riseml.cli import clock
@@ -69,8 +70,10 @@ def _details(
     status: SetStatus | ExperimentStatus, experiment: ExperimentStatus
 ) -> Iterator[str]:
     """Yield what is known about a failure; texts may be empty."""
-    yield experiment.guilty or ""
+    sentence = (experiment.message or status.message or status.reason).rstrip(".")
+    facts = [experiment.guilty or ""]
     if experiment.exit_code is not None:
-        yield f"exit code {experiment.exit_code}"
-    sentence = experiment.message or status.message or status.reason
-    yield sentence.rstrip(".")
+        facts.append(f"exit code {experiment.exit_code}")
+    # The sentence may begin with the job, and name the exit code.
+    yield from filterfalse(sentence.__contains__, facts)
+    yield sentence

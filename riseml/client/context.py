@@ -18,6 +18,8 @@ from riseml.status import SetStatus
 if TYPE_CHECKING:
     from riseml.project import Snapshot
 
+_NAMES_ADVICE = "Ids look like 14 or 14.3; `riseml tag ID --name NAME` names a run."
+
 
 class ClientContext:
     """The settings and the engine of one client; both are opened when they are first used.
@@ -93,12 +95,10 @@ class ClientContext:
         run = self.named(str(id))
         if run is not None:
             return run
-        complaint = f"'{parsed}' does not identify any experiment or job"
         if not str(id).startswith("."):
-            complaint = f"no run has the name '{id}'"
+            raise _no_such_name(str(id))
         raise InvalidInputError(
-            complaint,
-            "Ids look like 14 or 14.3; `riseml tag ID --name NAME` names a run.",
+            f"'{parsed}' does not identify any experiment or job", _NAMES_ADVICE
         )
 
     def named(self, name: str) -> Id | None:
@@ -122,10 +122,15 @@ class ClientContext:
         """Return the id of a run or experiment.
 
         Raises:
-            InvalidInputError: `complaint`, since it is the id of a user or job.
+            InvalidInputError: no run has this name, or `complaint`, since it is the id of
+                a user or job.
         """
-        run = self.named(id) if isinstance(id, str) and ids.is_word(id) else None
-        return run or experiment_id(id, complaint)
+        if not isinstance(id, str) or not ids.is_word(id):
+            return experiment_id(id, complaint)
+        run = self.named(id)
+        if run is None:
+            raise _no_such_name(id)
+        return run
 
 
 def experiment_id(id: str | Id, complaint: str) -> Id:
@@ -141,6 +146,10 @@ def experiment_id(id: str | Id, complaint: str) -> Id:
             f"{parsed} is a {parsed.kind}; ids of experiments look like 14 or 14.3.",
         )
     return parsed
+
+
+def _no_such_name(name: str) -> InvalidInputError:
+    return InvalidInputError(f"no run has the name '{name}'", _NAMES_ADVICE)
 
 
 def run_of(id: Id) -> Id:

@@ -1,6 +1,7 @@
 """The page of a report: one file that loads nothing and sends nothing."""
 
 import json
+import sys
 from datetime import datetime
 from importlib import resources
 
@@ -40,6 +41,8 @@ def _plotly() -> str:
     except ModuleNotFoundError:
         raise RiseMLError(
             "a report needs Plotly, which is not installed",
-            "Install it where RiseML is installed: pip install 'riseml2[report]'.",
+            "Install it beside RiseML: `uv tool install 'riseml2[report]'`,"
+            " `pipx install --force 'riseml2[report]'`,"
+            f" or `{sys.executable} -m pip install 'riseml2[report]'`.",
         ) from None
     return (folder / "package_data" / "plotly.min.js").read_text("utf-8")

@@ -169,7 +169,7 @@ def test_where_no_line_can_be_redrawn_one_names_the_log(
     _follow(engine, RUNNING, None, FINISHED)
     assert (
         capsys.readouterr().err
-        == "Its install steps run first; `riseml logs 14.build` shows them.\n"
+        == "Install steps that are not done yet run first; `riseml logs 14.build` shows them.\n"
     )
 
 

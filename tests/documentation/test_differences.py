@@ -152,4 +152,4 @@ def test_the_tests_of_a_row_exist(title: str) -> None:
 def test_this_machine_has_only_the_users_own_runs(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError) as failure:
         Client(tmp_path / "home").status("bob.1")
-    assert failure.value.advice == "The local engine has only your own runs."
+    assert failure.value.advice.startswith("Runs here are only your own.")

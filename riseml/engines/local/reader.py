@@ -314,7 +314,8 @@ class HomeReader:
         if run.user not in (None, self.user) or run.number is None:
             raise NotFoundError(
                 f"there is no run {run} here",
-                "The local engine has only your own runs.",
+                "Runs here are only your own. If you gave a run this name, write its number:"
+                " `riseml status -a` shows both.",
             )
         return run.number
 

@@ -237,6 +237,11 @@ def test_wait_times_out(
     assert TimedOutError.exit_status == 124
 
 
+def test_a_word_that_names_no_run_is_no_user(client: Client) -> None:
+    with pytest.raises(InvalidInputError, match="no run has the name 'toaster-net'"):
+        client.kill("toaster-net")
+
+
 def test_wait_refuses_jobs(client: Client) -> None:
     with pytest.raises(InvalidInputError, match="can only wait for experiments"):
         client.wait("16.train")
