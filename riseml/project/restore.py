@@ -49,13 +49,15 @@ def restore(repository: AnyPath, revision: str, folder: AnyPath, *, link: bool) 
 def share(repository: AnyPath, revision: str, folder: AnyPath, base: AnyPath) -> bool:
     """Check a revision out with links to files of `base`; return whether it worked.
 
-    Otherwise the folder is empty.
+    Otherwise the folder is as it was.
     """
     # Many checkouts have no base.
     from riseml.project import linked_checkout  # noqa: PLC0415
 
     target = Path(os.path.abspath(folder))
     target.mkdir(parents=True, exist_ok=True)
+    if any(target.iterdir()):
+        return False
     try:
         linked_checkout.restore(
             Path(os.path.abspath(repository)), revision, target, Path(base)

@@ -152,7 +152,7 @@ def _is_equal(old: str, new: str) -> bool:
     try:
         modes = os.stat(old).st_mode, os.stat(new).st_mode
         return modes[0] == modes[1] and filecmp.cmp(old, new, shallow=False)
-    except FileNotFoundError:
+    except OSError:
         return False
 
 

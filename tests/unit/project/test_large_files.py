@@ -1,6 +1,7 @@
 """Large files of snapshots: stored once, and never changed by anybody."""
 
 import errno
+import filecmp
 import os
 import shutil
 from pathlib import Path
@@ -205,6 +206,14 @@ def test_ids_of_an_earlier_version_are_compared_by_content(
     new = StoredRevision(store, _snapshot(folder, home))
     changes = [change.path for change in compare(old, new).files]
     assert changes == ["tool", "weights.bin"]
+
+    def refuse(*_: object, **__: object) -> bool:
+        raise PermissionError
+
+    # Files that cannot be compared count as different.
+    with monkeypatch.context() as patch:
+        patch.setattr(filecmp, "cmp", refuse)
+        assert len(compare(old, new).files) > len(changes)
     checkout(store, old.revision, home / "code")
     assert (home / "code/weights.bin").read_bytes() == _CONTENT
 

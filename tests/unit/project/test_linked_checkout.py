@@ -144,3 +144,12 @@ def test_a_missing_revision_is_named(folder: Path) -> None:
     first = _check_out(folder, "first")
     with pytest.raises(HomeError, match="does not contain 0000"):
         checkout(folder.parent / "store.git", "0" * 40, folder.parent / "x", base=first)
+
+
+def test_other_files_in_the_folder_stay(folder: Path, sharing: list[bool]) -> None:
+    first = _check_out(folder, "first")
+    second = write(folder.parent / "second", {"notes": "mine"})
+    _check_out(folder, "second", first)
+    assert sharing == [False]
+    assert (second / "notes").read_text() == "mine"
+    assert (second / "train.py").read_text() == "one"
