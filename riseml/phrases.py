@@ -10,6 +10,8 @@ from riseml.plan import GitState, Marks
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 # Seconds of a minute, and minutes of an hour
 _MINUTE = 60
+# A larger whole number is rather the value of a formula than a count.
+_LARGEST_COUNT = 1e7
 _ROUGH_DAY_HOURS = 48
 # RiseML 1 called 1024 bytes a KB.
 _SIZES = (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10))
@@ -106,7 +108,7 @@ def moment(time: datetime | None) -> str | None:
 
 
 def value(item: Any) -> str:
-    """Return a reported value; numbers have five digits, as in RiseML 1."""
+    """Return a reported value; numbers have five digits, as in RiseML 1, and counts have all."""
     if isinstance(item, str):
         return item
     if isinstance(item, bool) or not isinstance(item, int | float):
@@ -118,6 +120,8 @@ def value(item: Any) -> str:
         is_finite = False
     if not is_finite:
         return _json(item)
+    if item == int(item) and abs(item) < _LARGEST_COUNT:
+        return f"{item:.0f}"
     return f"{item:.5G}"
 
 

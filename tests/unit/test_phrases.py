@@ -52,6 +52,7 @@ def test_what_has_not_started_has_no_age_or_duration() -> None:
         (1e-7, "1E-07", "1e-07"),
         (123456789, "1.2346E+08", "123456789"),
         (3, "3", "3"),
+        (800000, "800000", "800000"),
         (True, "true", "true"),
         (None, "-", ""),
         ("räk", "räk", "räk"),
