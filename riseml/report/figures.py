@@ -22,6 +22,8 @@ _GRAY = "#9a9a9a"
 _COLORS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
 _GRAY_SHARE = 0.05
 _AXIS_PIXELS = 110
+# What is so many times the distance of the quartiles away from them is far from the others.
+_FAR = 1.5
 
 
 @dataclass(frozen=True)
@@ -159,13 +161,27 @@ def _colors(metric: Axis) -> list[float]:
         for position, value in zip(metric.positions, metric.numbers, strict=True)
         if value is not None
     ]
-    low, high = min(positions), max(positions)
+    low, high = _usual_range(positions)
     shares = []
     for position, value in zip(metric.positions, metric.numbers, strict=True):
-        share = (position - low) / ((high - low) or 1.0)
+        share = (min(max(position, low), high) - low) / ((high - low) or 1.0)
         color = _GRAY_SHARE + (1 - _GRAY_SHARE) * share
         shares.append(0.0 if value is None else color)
     return shares
+
+
+def _usual_range(positions: Sequence[float]) -> tuple[float, float]:
+    """Return the range of positions without those far from the others.
+
+    A training that has diverged would leave one color to all others.
+    """
+    ordered = sorted(positions)
+    quarter = len(ordered) // 4
+    lower, upper = ordered[quarter], ordered[-1 - quarter]
+    margin = _FAR * (upper - lower)
+    if not margin:
+        return ordered[0], ordered[-1]
+    return max(ordered[0], lower - margin), min(ordered[-1], upper + margin)
 
 
 def _scale() -> list[list[Any]]:

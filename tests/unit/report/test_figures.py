@@ -82,6 +82,10 @@ def test_many_lines_are_colored_by_the_metric() -> None:
         "#440154",
         "#fde725",
     )
+    diverged = axis("loss", [*range(1, 12), 1e75])
+    colors = figures.line_colors(diverged, ids)
+    assert len(set(colors.values())) > 8
+    assert colors["5.12"] == "#fde725"
     # Plotly's own colors tell few lines apart better.
     assert figures.line_colors(metric, ids[:10]) == {}
     assert figures.line_colors(None, ids) == {}
