@@ -39,7 +39,8 @@ def command(
     """Write a first riseml.yml.
 
     `run` starts the folder's program if it is obvious which one: train.py, main.py,
-    run.py, or the only Python program. An existing file is never overwritten.
+    run.py, or the only Python program. `install` installs what a requirements.txt names.
+    An existing file is never overwritten.
 
     Examples:
       riseml init
@@ -58,6 +59,7 @@ def command(
         advice = f"`run` starts {program}. Try"
     else:
         advice = "Now fill in `run` and try"
+    content = scaffold.with_requirements(content, path.absolute().parent)
     scaffold.write(path, content)
     scaffold.write_schema(path.parent)
     output.say(f"{config_file} successfully created")

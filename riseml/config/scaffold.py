@@ -28,13 +28,14 @@ TEMPLATES = (
 )
 """Names of the files below `templates/init`."""
 
-
 COMPLETE = frozenset({"grid", "sklearn"})
 """Templates whose `run` is a program already."""
 
 SCHEMA = ".riseml/riseml.schema.json"
 """The JSON Schema that the first line of each template names, relative to the project."""
 
+_INSTALL = "  install:\n    - pip install -r requirements.txt\n"
+_PROPOSED_INSTALL = "  # install:\n  #   - pip install -r requirements.txt\n"
 # In this order: the first one that exists starts the project.
 _USUAL_PROGRAMS = ("train.py", "main.py", "run.py")
 # Names of other characters would need quotes in the shell and in YAML.
@@ -98,6 +99,13 @@ def with_program(content: str, program: str) -> str:
     """Return a riseml.yml whose `run`, its last key, starts a Python program."""
     before, _, _ = content.partition("\n  run:\n")
     return f"{before}\n  run:\n    - python {program}\n"
+
+
+def with_requirements(content: str, folder: Path) -> str:
+    """Return a riseml.yml that installs the folder's requirements.txt if there is one."""
+    if not (folder / "requirements.txt").exists():
+        return content
+    return content.replace(_PROPOSED_INSTALL, _INSTALL, 1)
 
 
 def write_schema(folder: Path) -> None:

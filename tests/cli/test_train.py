@@ -473,6 +473,21 @@ def test_init_starts_the_obvious_program(
         assert result.err.startswith("Now fill in `run`")
 
 
+@pytest.mark.parametrize(
+    ("template", "steps"),
+    [("plain", ["pip install -r requirements.txt"]), ("grid", None)],
+)
+def test_init_installs_the_requirements(
+    template: str, steps: list[str] | None, riseml: Riseml
+) -> None:
+    Path("riseml.yml").unlink()
+    Path("requirements.txt").write_text("numpy\n")
+    riseml("init", "--template", template)
+    train = yaml.safe_load(Path("riseml.yml").read_text())["train"]
+    assert train.get("install") == steps
+    assert riseml("check").status == 0
+
+
 def test_the_keys_that_init_proposes_are_valid(riseml: Riseml) -> None:
     Path("riseml.yml").unlink()
     riseml("init")
