@@ -69,11 +69,11 @@ class DocumentCache:
     def _suits(self, plan: ExperimentSet, origin: Origin) -> bool:
         return (
             self._code is not None
-            # A controller may be older than its code.
-            and code_stamp.current() == self._code
             and origin.number is not None
             and len(origin.revision) == _REVISION_LENGTH
             and len(plan.experiments) <= _MAX_EXPERIMENTS
+            # A controller may be older than its code.
+            and code_stamp.current() == self._code
         )
 
     def _inputs(self, plan: ExperimentSet, origin: Origin, target: Target) -> str:
