@@ -50,4 +50,9 @@ def _environment() -> dict[str, str]:
     for name, value in os.environ.items():
         if name in _VARIABLES or name.startswith(_PREFIXES):
             environment[name] = value
+    path = environment.get("PYTHONPATH")
+    if path:
+        # The controller starts in the home, and must load the same RiseML as this command.
+        folders = map(os.path.abspath, path.split(os.pathsep))
+        environment["PYTHONPATH"] = os.pathsep.join(folders)
     return environment

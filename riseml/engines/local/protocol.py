@@ -192,11 +192,12 @@ def _gone(home: Path, other_version: str) -> UnreachableError:
         return UnreachableError(
             "the local controller exits as soon as it has started", log
         )
+    package = Path(home_folder.__file__).parent
     return UnreachableError(
         f"this command is RiseML {__version__}, but each local controller that starts is RiseML {other_version}",
-        f"This command loads {Path(home_folder.__file__).parent}; leave the folder of another RiseML, and write "
-        "absolute paths in PYTHONPATH. If two versions are in use at the same time, give one another RISEML_HOME. "
-        f"{log}",
+        f"This command loads {package}. Run it in another folder to use the installed version, or set "
+        f"PYTHONPATH={package.parent} to use this one. If two versions are in use at the same time, give one "
+        f"another RISEML_HOME. {log}",
     )
 
 

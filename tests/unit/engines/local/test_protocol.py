@@ -49,7 +49,7 @@ def test_a_controller_of_another_version_is_named(
         f"this command is RiseML {__version__}, but each local controller that starts is RiseML 1.9"
     )
     assert error.advice == (
-        f"This command loads {PACKAGE}; leave the folder of another RiseML, and write absolute paths in"
-        f" PYTHONPATH. If two versions are in use at the same time, give one another RISEML_HOME. See"
-        f" {tmp_path / 'controller.log'}."
+        f"This command loads {PACKAGE}. Run it in another folder to use the installed version, or set"
+        f" PYTHONPATH={PACKAGE.parent} to use this one. If two versions are in use at the same time, give one"
+        f" another RISEML_HOME. See {tmp_path / 'controller.log'}."
     )
