@@ -29,12 +29,12 @@ RequestCpus = Annotated[
     ),
 ]
 RequestMem = Annotated[
-    int,
+    int | None,
     Option(
         "--request-mem",
         metavar="N",
         min=4,
-        help="Megabytes that each experiment requests.",
+        help="Megabytes that each experiment requests. Default: 128 more than it uses.",
     ),
 ]
 Mem = Annotated[
@@ -54,6 +54,8 @@ Rounds = Annotated[
 ]
 
 _ROUND_SECONDS = 20
+# Python and the processes themselves, beside the memory that they fill.
+_OWN_MEGABYTES = 128
 
 
 def smoke_test(
@@ -61,7 +63,7 @@ def smoke_test(
     num_jobs: NumJobs = 1,
     num_cpus: NumCpus = 1,
     request_cpus: RequestCpus = "0.1",
-    request_mem: RequestMem = 128,
+    request_mem: RequestMem = None,
     mem: Mem = 1024,
     force_build_steps: ForceBuildSteps = False,
     image: Image = "python:3.12-slim",
@@ -83,7 +85,10 @@ def smoke_test(
     }
     train: dict[str, Any] = {
         "image": image,
-        "resources": {"cpus": _parse_cores(request_cpus), "mem": request_mem},
+        "resources": {
+            "cpus": _parse_cores(request_cpus),
+            "mem": request_mem or mem + _OWN_MEGABYTES,
+        },
         "env": environment,
         "run": "python3 smoke_test.py",
     }
