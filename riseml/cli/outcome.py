@@ -45,13 +45,14 @@ def describe(status: SetStatus | ExperimentStatus) -> str:
 
 
 def _counts(status: SetStatus) -> str:
-    counts = phrases.counts(status.counts)
-    if not counts:
-        return ""
     failures = failed(status)
-    if not failures:
-        return f": {counts}"
-    return f": {counts} ({first_of(failures, _MAX_NAMES)})"
+    names = f" ({first_of(failures, _MAX_NAMES)})" if failures else ""
+    counts = [
+        phrases.counts({state: count}) + (names if state == State.FAILED else "")
+        for state, count in status.counts.items()
+        if count
+    ]
+    return f": {', '.join(counts)}" if counts else ""
 
 
 def _cause(status: SetStatus | ExperimentStatus) -> str:

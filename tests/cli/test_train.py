@@ -190,7 +190,7 @@ def test_the_outcome_of_a_set_names_failed_experiments(
 ) -> None:
     engine.runs = [grid(15, [State.FAILED] * 7 + [State.FINISHED])]
     assert riseml("wait", "15").out == (
-        "Set 15 FAILED after 1h 0m 0s: 7 failed, 1 finished (15.1, 15.2, 15.3, 15.4, 15.5, ...).\n"
+        "Set 15 FAILED after 1h 0m 0s: 7 failed (15.1, 15.2, 15.3, 15.4, 15.5, ...), 1 finished.\n"
     )
 
 
