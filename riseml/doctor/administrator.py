@@ -35,10 +35,16 @@ def all_checks(context: ClusterContext) -> list[Check]:
 @for_administrators
 def _installed(context: ClusterContext) -> Outcome:
     """The installation of RiseML."""
-    if context.api.find(path("namespaces", None, SYSTEM)) is None:
+    namespace = context.api.find(path("namespaces", None, SYSTEM))
+    if namespace is None:
         return failed(
             "RiseML is not installed on this cluster",
             "`riseml system install --check` shows what it would do, and `riseml system install` does it.",
+        )
+    if "deletionTimestamp" in namespace.get("metadata", {}):
+        return failed(
+            f"the namespace {SYSTEM} is being deleted",
+            "When it is gone, `riseml system install` installs RiseML again.",
         )
     given = ", ".join(context.values.given)
     return ok(f"the values set {given}" if given else "the values are the defaults")

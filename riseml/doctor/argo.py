@@ -114,7 +114,7 @@ def _without_deployment(context: ClusterContext) -> Outcome:
     if not workflows:
         return warning(
             "no Deployment runs it, and no Workflow shows whether it runs elsewhere",
-            "Install Argo's controller, unless it runs outside of this cluster: `riseml system test` starts runs.",
+            "Install Argo's controller, unless it runs elsewhere: the first run of a user shows that.",
         )
     metadata = workflows[-1]["metadata"]
     name = f"{metadata['namespace']}/{metadata['name']}"

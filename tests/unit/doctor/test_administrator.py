@@ -105,6 +105,18 @@ def test_a_complete_cluster_has_no_findings(complete: Administered) -> None:
     assert by_title["The settings of the users"].detail == "all 1 are up to date"
 
 
+def test_a_namespace_that_is_being_deleted_is_no_installation(
+    complete: Administered,
+) -> None:
+    namespace = complete.objects["/api/v1/namespaces/riseml"]
+    namespace["metadata"] = {"deletionTimestamp": "2026-11-28T23:51:00Z"}
+    finding = findings(complete)["The installation of RiseML"]
+    assert (finding.result, finding.detail) == (
+        FAILED,
+        "the namespace riseml is being deleted",
+    )
+
+
 def test_without_argo_it_says_how_to_get_it(complete: Administered) -> None:
     del complete.objects["/apis/argoproj.io/v1alpha1"]
     del complete.objects["/apis/argoproj.io/v1alpha1/namespaces/riseml-paul/workflows"]
