@@ -212,6 +212,8 @@ def update(
     output.say(f"Username: {user.name}\nEmail: {user.email}")
     if subjects or removed:
         output.say(f"Subjects: {listed(user.grant.subjects)}")
+    if user.limits:
+        output.say(f"Quota: {user_records.quota(user)}")
     _write_key(user, output_file)
     # The key is for the user alone, so it is printed only if it is needed.
     has_new_key = user.key not in {"", previous.key}

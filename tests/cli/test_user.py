@@ -218,7 +218,10 @@ def test_update_prints_no_key_that_is_still_valid(api: FakeApi, riseml: Riseml) 
     result = riseml(
         "user", "update", "--username", "paul", "--email", "p@b.org", "--gpus", "none"
     )
-    assert (result.status, result.out) == (0, "Username: paul\nEmail: p@b.org\n")
+    assert (result.status, result.out) == (
+        0,
+        "Username: paul\nEmail: p@b.org\nQuota: cpu 0/8\n",
+    )
     assert "Quota: cpu 0/8\n" in riseml("user", "display", "paul").out
 
 
