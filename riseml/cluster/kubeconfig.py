@@ -19,9 +19,7 @@ from riseml.schema import plain_yaml, text_file
 from riseml.status import document as doc
 
 _DEFAULT = "~/.kube/config"
-_ADVICE = (
-    "Set KUBECONFIG to a kubeconfig, or log in with an API key: `riseml user login`."
-)
+_ADVICE = "Administrators set KUBECONFIG to a kubeconfig; users log in with a key: `riseml user login`."
 _KINDS = {"contexts": "context", "clusters": "cluster", "users": "user"}
 
 
