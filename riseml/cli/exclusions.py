@@ -31,7 +31,7 @@ def sentences(exclusions: Iterable[Exclusion]) -> list[str]:
 def _phrase(source: str, items: list[Exclusion]) -> str:
     names = counted(list(map(_named, items)), _MAX_NAMES)
     if source == _COPIED:
-        return f"left out, since `riseml cp` wrote it: {names}"
+        return f"left out, since RiseML wrote it: {names}"
     return f"left out by {clean(source)}: {names}"
 
 

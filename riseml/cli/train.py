@@ -31,7 +31,7 @@ NoGitignore = Annotated[
     bool,
     Option(
         "--no-gitignore",
-        help="Include files that .gitignore excludes or `riseml cp` wrote.",
+        help="Include files that .gitignore excludes or RiseML wrote.",
     ),
 ]
 Runner = Annotated[

@@ -70,7 +70,7 @@ def test_train_names_what_each_ignore_file_leaves_out(
 def test_train_names_what_cp_wrote(engine: FakeEngine, riseml: Riseml) -> None:
     engine.excluded = (Exclusion("model.pt", "riseml cp", 20 << 20),)
     assert riseml("train").err.splitlines()[0] == (
-        "Syncing project (2.0 KB, 3 files; left out, since `riseml cp` wrote it: model.pt 20.0 MB;"
+        "Syncing project (2.0 KB, 3 files; left out, since RiseML wrote it: model.pt 20.0 MB;"
         " `--no-gitignore` brings it)...done"
     )
 
