@@ -18,7 +18,7 @@ Words = Annotated[
     Argument(
         metavar="NAME=VALUE",
         show_default=False,
-        help="A value of a parameter (lr=0.1, hidden=16,64 or epochs=5..20..5), or the file.",
+        help="A value of a parameter (lr=0.1, hidden=16,64 or epochs=5..20..5), or a riseml.yml.",
     ),
 ]
 Settings = Annotated[

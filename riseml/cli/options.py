@@ -45,7 +45,10 @@ Tags = Annotated[
     Option("--tag", metavar="TAG", help="Only runs with all these tags."),
 ]
 Yes = Annotated[
-    bool, Option("-y", "--yes", help="Do not ask; needed without a terminal.")
+    bool,
+    Option(
+        "-y", "--yes", help="Do not ask; without a terminal, a question is an error."
+    ),
 ]
 NoHeaders = Annotated[bool, Option("--no-headers", help="Leave out the column titles.")]
 OutputFormat = Annotated[
