@@ -25,8 +25,11 @@ _PATTERNS = [
         (r"\b\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?\b", "<time>"),
         # `riseml ls` shows bytes.
         (r"(<time> UTC\s+)\d+\b", r"\1<size>"),
-        (rf"(?:<?\d+(?:\.\d+)? ?{_UNITS}\b ?)+(?: ago\b)?", "<duration> "),
-        (r"\bjust now\b", "<duration> "),
+        # Columns of an age and a duration may have one blank between them.
+        (
+            rf"(?:(?:<?\d+(?:\.\d+)? ?{_UNITS}\b|\bjust now\b) ?)+(?: ago\b)?",
+            "<duration> ",
+        ),
         (r"\b\d+(?:\.\d+)? ?(?:[kKMGT]i?)?B\b", "<size>"),
         # The latter is that of a checkout which nobody has installed.
         (r"\bv?\d+\.\d+\.\d+(?:[\w.+-]*\w)?|\b0\+unknown\b", "<version>"),

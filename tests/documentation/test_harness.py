@@ -175,6 +175,7 @@ def test_steps_are_files_and_commands() -> None:
         ("2026-01-02 10:11:12 x", "2027-01-02 00:11 x"),
         ("Python 3.12.4", "Python 3.11.7"),
         ("1    ab", "1 ab"),
+        ("✓ FINISHED 2 seconds 0 seconds", "✓ FINISHED just now 0 seconds"),
     ],
 )
 def test_what_changes_is_the_same(shown: str, printed: str) -> None:
