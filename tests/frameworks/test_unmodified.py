@@ -10,7 +10,8 @@ import json
 import shutil
 import signal
 import struct
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -374,9 +375,11 @@ def test_a_sigkill_of_an_unmodified_program_loses_no_line(name: str, lab: Lab) -
         for process in processes_of(home)
         if name in " ".join(process.cmdline()) and not is_shell(process)
     ]
-    for process in trainers:
-        with suppress(psutil.NoSuchProcess):
-            process.send_signal(signal.SIGKILL)
+    # A file that a program writes anew is empty for a moment, and the program itself would lose it then.
+    lab.until(
+        lambda: are_stopped(trainers) and len(lines()) >= 2, "its files are whole"
+    )
+    send(trainers, signal.SIGKILL)
     lab.wait(1)
     experiment = experiment_of(lab)
     assert (experiment.state, experiment.exit_code) == (State.FAILED, 137), lab.log(1)
@@ -385,6 +388,21 @@ def test_a_sigkill_of_an_unmodified_program_loses_no_line(name: str, lab: Lab) -
     proven = list(program.lines(kept))
     assert len(proven) >= 2
     assert [line for line in proven if line not in log] == []
+
+
+def send(processes: Iterable[psutil.Process], number: int) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def are_stopped(processes: Sequence[psutil.Process]) -> bool:
+    """Let processes run on for a moment, and stop them again."""
+    send(processes, signal.SIGCONT)
+    time.sleep(0.01)
+    send(processes, signal.SIGSTOP)
+    time.sleep(0.05)
+    return True
 
 
 def working_folders(lab: Lab) -> set[Path]:
