@@ -396,13 +396,12 @@ def send(processes: Iterable[psutil.Process], number: int) -> None:
             process.send_signal(number)
 
 
-def are_stopped(processes: Sequence[psutil.Process]) -> bool:
-    """Let processes run on for a moment, and stop them again."""
+def pause_later(processes: Sequence[psutil.Process]) -> None:
+    """Let processes run on for a moment, and pause them again."""
     send(processes, signal.SIGCONT)
     time.sleep(0.01)
     send(processes, signal.SIGSTOP)
     time.sleep(0.05)
-    return True
 
 
 def working_folders(lab: Lab) -> set[Path]:
