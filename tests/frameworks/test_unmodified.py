@@ -375,10 +375,13 @@ def test_a_sigkill_of_an_unmodified_program_loses_no_line(name: str, lab: Lab) -
         for process in processes_of(home)
         if name in " ".join(process.cmdline()) and not is_shell(process)
     ]
-    # A file that a program writes anew is empty for a moment, and the program itself would lose it then.
-    lab.until(
-        lambda: are_stopped(trainers) and len(lines()) >= 2, "its files are whole"
-    )
+
+    def are_whole() -> bool:
+        # A file that a program writes anew is empty for a moment, and the program itself would lose it then.
+        pause_later(trainers)
+        return len(lines()) >= 2
+
+    lab.until(are_whole, "its files are whole")
     send(trainers, signal.SIGKILL)
     lab.wait(1)
     experiment = experiment_of(lab)
