@@ -10,7 +10,7 @@ from riseml import errors
 
 PACKAGE = Path(__file__).parents[2] / "riseml"
 VALUE = "…"
-"""What stands for a value in a message."""
+"""Placeholder for a value in a message."""
 
 # Fewer letters are not the words of a message.
 _FEWEST_LETTERS = 8
