@@ -32,6 +32,17 @@ class Entry:
         """The command as users type it."""
         return " ".join(("riseml", *self.words))
 
+    @property
+    def page(self) -> str:
+        """The name of its section and of its man page."""
+        return "-".join(("riseml", *self.words))
+
+    @property
+    def first(self) -> str:
+        """The word of the command that this is, which differs for another name of it."""
+        module = load(self.words[0])
+        return next(word for word in COMMANDS if load(word) is module)
+
     @cached_property
     def blocks(self) -> dict[str, str]:
         """The examples and actions of the docstring."""
@@ -77,8 +88,8 @@ def markdown() -> str:
         if group != heading:
             lines += ["", f"**{group}**", "", "| command | meaning |", "|---|---|"]
             heading = group
-        summary = entry.paragraphs[0].replace("|", "\\|")
-        lines.append(f"| [`{entry.name}`](#{_anchor(entry)}) | {_joined(summary)} |")
+        link = f"[`{entry.name}`](#{entry.page})"
+        lines.append(_row(link, _joined(entry.paragraphs[0])))
     lines.append("")
     for entry in everything:
         lines += _section(entry)
@@ -86,15 +97,14 @@ def markdown() -> str:
 
 
 def _section(entry: Entry) -> Iterator[str]:
-    yield f"({_anchor(entry)})="
+    yield f"({entry.page})="
     yield f"## `{entry.name}`"
     yield ""
     summary, *others = entry.paragraphs
     yield summary
     yield ""
-    first = next(name for name in COMMANDS if load(name) is load(entry.words[0]))
-    if first != entry.words[0]:
-        yield f"The same as [`riseml {first}`](#riseml-{first})."
+    if entry.first != entry.words[0]:
+        yield f"The same as [`riseml {entry.first}`](#riseml-{entry.first})."
         yield ""
         return
     if "Example" in entry.blocks:
@@ -138,9 +148,7 @@ def _table(entry: Entry, kind: type[Parameter], title: str) -> Iterator[str]:
     for name, parameter in entry.parameters.items():
         if isinstance(parameter, kind):
             spelling = spellings_of(entry, name, parameter)
-            rows.append(
-                f"| {spelling} | {help_of(parameter)} | {default_text(entry, name)} |"
-            )
+            rows.append(_row(spelling, help_of(parameter), default_text(entry, name)))
     if rows:
         yield f"| {title} | meaning | default |"
         yield "|---|---|---|"
@@ -148,9 +156,15 @@ def _table(entry: Entry, kind: type[Parameter], title: str) -> Iterator[str]:
         yield ""
 
 
+def _row(*cells: str) -> str:
+    """Return a row of a table; a `|` in a cell would end it."""
+    escaped = (cell.replace("|", "\\|") for cell in cells)
+    return f"| {' | '.join(escaped)} |"
+
+
 def spellings_of(entry: Entry, name: str, parameter: Parameter) -> str:
     """Return all spellings of an option with its value, or the name of an argument."""
-    placeholder = metavar(entry, name, parameter).replace("|", "\\|")
+    placeholder = metavar(entry, name, parameter)
     if not parameter.spellings:
         return f"`{placeholder}`"
     separate = [part for text in parameter.spellings for part in text.split("/")]
@@ -170,8 +184,8 @@ def metavar(entry: Entry, name: str, parameter: Parameter) -> str:
 
 
 def help_of(parameter: Parameter) -> str:
-    """Return the sentence about a parameter, for a table."""
-    return _joined(str(settings_of(parameter)["help"])).replace("|", "\\|")
+    """Return the sentence about a parameter, as one line."""
+    return _joined(str(settings_of(parameter)["help"]))
 
 
 def settings_of(parameter: Parameter) -> dict[str, Any]:
@@ -210,10 +224,6 @@ def _is_list(entry: Entry, name: str) -> bool:
 
 def _is_flag(entry: Entry, name: str) -> bool:
     return _kind(entry, name) is bool
-
-
-def _anchor(entry: Entry) -> str:
-    return "-".join(("riseml", *entry.words))
 
 
 def _joined(text: str) -> str:

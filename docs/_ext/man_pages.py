@@ -18,7 +18,6 @@ import command_reference  # noqa: E402
 from command_reference import Entry  # noqa: E402
 from sphinx.application import Sphinx  # noqa: E402
 
-from riseml.cli import COMMANDS, load  # noqa: E402
 from riseml.cli.parameters import Argument, Option, Parameter  # noqa: E402
 
 _INTRODUCTION = "run machine-learning experiments on this machine or as Argo Workflows"
@@ -76,23 +75,16 @@ def write(folder: Path) -> None:
 
 def _write_sources(folder: Path) -> Iterator[tuple[str, str, str, str, int]]:
     """Write Markdown, and yield what Sphinx wants to know about each page."""
-    entries = [entry for entry in command_reference.entries() if _is_first(entry)]
+    entries = []
+    for entry in command_reference.entries():
+        # Another name of a command has no page.
+        if entry.first == entry.words[0]:
+            entries.append(entry)
     (folder / "riseml.md").write_text("\n".join(_overview(entries)), "utf-8")
     yield "riseml", "riseml", _INTRODUCTION, "", 1
     for entry in entries:
-        name = _page_name(entry)
-        (folder / f"{name}.md").write_text("\n".join(_page(entry)), "utf-8")
-        yield name, name, _summary(entry), "", 1
-
-
-def _is_first(entry: Entry) -> bool:
-    """Return whether a command is not another name of an earlier one."""
-    word = entry.words[0]
-    return next(name for name in COMMANDS if load(name) is load(word)) == word
-
-
-def _page_name(entry: Entry) -> str:
-    return "-".join(("riseml", *entry.words))
+        (folder / f"{entry.page}.md").write_text("\n".join(_page(entry)), "utf-8")
+        yield entry.page, entry.page, _summary(entry), "", 1
 
 
 def _summary(entry: Entry) -> str:
@@ -114,7 +106,7 @@ def _overview(entries: list[Entry]) -> Iterator[str]:
 
 def _page(entry: Entry) -> Iterator[str]:
     summary, *others = entry.paragraphs
-    yield f"# {_page_name(entry)}\n\n## Synopsis\n\n`{command_reference.usage(entry)}`\n"
+    yield f"# {entry.page}\n\n## Synopsis\n\n`{command_reference.usage(entry)}`\n"
     if "Example" in entry.blocks:
         yield f"## Examples\n\n```\n{entry.blocks['Example'].rstrip()}\n```\n"
     yield f"## Description\n\n{summary}\n"
@@ -139,7 +131,7 @@ def _definitions(entry: Entry, kind: type[Parameter], title: str) -> Iterator[st
         spelling = command_reference.spellings_of(entry, name, parameter)
         default = command_reference.default_text(entry, name)
         note = f" Default: {default}." if default.startswith("`") else ""
-        text = command_reference.help_of(parameter).replace("\\|", "|")
+        text = command_reference.help_of(parameter)
         yield f"{spelling}\n: {text}{note}\n"
 
 

@@ -34,6 +34,13 @@ def test_each_command_has_a_page() -> None:
                 assert spelling.split("/")[0].strip() in plain, entry.name
 
 
+def test_choices_have_no_backslashes() -> None:
+    # A table of the site needs them.
+    pages = [page.read_text("utf-8") for page in PAGES.iterdir()]
+    assert any("\\fBset|list|delete\\fP" in text for text in pages)
+    assert not any("\\e|" in text for text in pages)
+
+
 def test_examples_come_before_the_description() -> None:
     text = (PAGES / "riseml-results.1").read_text("utf-8")
     examples, description = text.index("EXAMPLES"), text.index("DESCRIPTION")
