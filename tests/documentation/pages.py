@@ -32,7 +32,6 @@ _SESSIONS = {"docs/cluster/session.md"}
 _COMMENT = re.compile(r"^<!-- (?P<key>file|setup|run|exit|same): (?P<value>.+) -->$")
 _PROMPT = re.compile(r"(?P<person>[a-z]*)\$ (?P<text>.*)")
 _FENCE = re.compile(r"^ *(?P<fence>```+)(?P<language>\w*)[^`]*$")
-_KEYS = frozenset({"file", "setup", "run", "exit", "same"})
 
 
 class PageError(Exception):
@@ -217,7 +216,7 @@ def _is_open(text: str) -> bool:
     if text.endswith("\\"):
         return True
     opened = re.search(r"<<-? *['\"]?(\w+)", text)
-    return bool(opened) and text.splitlines()[-1] != opened[1] if opened else False
+    return opened is not None and text.splitlines()[-1] != opened[1]
 
 
 def _outdented(lines: list[str]) -> list[str]:

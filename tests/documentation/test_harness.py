@@ -30,11 +30,6 @@ b
 """
 
 
-@pytest.fixture
-def shell() -> Shell:
-    return Shell("page")
-
-
 def _problems(text: str) -> list[str]:
     with Shell("page") as shell:
         return walk("page", selected(pages.blocks(text), "default"), shell).problems

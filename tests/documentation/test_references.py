@@ -34,9 +34,9 @@ def test_every_command_has_an_entry() -> None:
 @pytest.mark.parametrize("entry", ENTRIES, ids=BY_NAME)
 def test_every_argument_and_option_is_explained(entry: Entry) -> None:
     assert SENTENCE.fullmatch(entry.paragraphs[0])
-    declared = {name: entry.parameters[name] for name in entry.parameters}
-    assert declared.keys() == inspect.signature(entry.function).parameters.keys()
-    for parameter in declared.values():
+    names = inspect.signature(entry.function).parameters
+    assert entry.parameters.keys() == names.keys()
+    for parameter in entry.parameters.values():
         assert " " in command_reference.help_of(parameter)
 
 
