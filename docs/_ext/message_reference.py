@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from riseml import errors
+import exit_code_reference
 
 PACKAGE = Path(__file__).parents[2] / "riseml"
 VALUE = "…"
@@ -62,11 +62,8 @@ def messages(kind: Kind) -> list[Message]:
             if _name(call) not in kind.functions or len(call.args) <= kind.text:
                 continue
             text = _text(call.args[kind.text])
-            advice = ""
-            if len(call.args) > kind.advice:
-                advice = _text(call.args[kind.advice])
             if _is_message(text):
-                found.add(Message(text, advice))
+                found.add(Message(text, _argument(call, kind.advice)))
     return sorted(found, key=_order)
 
 
@@ -78,9 +75,8 @@ def error_messages() -> list[Message]:
         if _name(call) not in statuses or not call.args:
             continue
         text = _text(call.args[0])
-        advice = _text(call.args[1]) if len(call.args) > 1 else ""
         if _is_message(text):
-            found.add(Message(text, advice, statuses[_name(call)]))
+            found.add(Message(text, _argument(call, 1), statuses[_name(call)]))
     return sorted(found, key=_order)
 
 
@@ -97,11 +93,10 @@ def _errors() -> str:
 def _statuses() -> dict[str, int]:
     """Return the exit status of each class of errors by its name, also of classes of single modules."""
     found = {}
-    for name, kind in vars(errors).items():
-        if isinstance(kind, type) and issubclass(kind, errors.RiseMLError):
-            found[name] = kind.exit_status
+    for error in exit_code_reference.classes():
+        found[error.__name__] = error.exit_status
     for _, tree in _trees():
-        for node in ast.walk(tree):
+        for node in tree.body:
             if isinstance(node, ast.ClassDef) and node.bases:
                 base = ast.unparse(node.bases[0])
                 if base in found:
@@ -137,8 +132,9 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _order(message: Message) -> str:
-    return message.text.replace(VALUE, "").strip(" '`").lower()
+def _order(message: Message) -> tuple[str, Message]:
+    # Several messages may have the same words.
+    return message.text.replace(VALUE, "").strip(" '`").lower(), message
 
 
 def _is_message(text: str) -> bool:
@@ -177,6 +173,11 @@ def _name(call: ast.Call) -> str:
     if isinstance(call.func, ast.Name):
         return call.func.id
     return call.func.attr if isinstance(call.func, ast.Attribute) else ""
+
+
+def _argument(call: ast.Call, position: int) -> str:
+    """Return the text of an argument, empty if there is none."""
+    return _text(call.args[position]) if len(call.args) > position else ""
 
 
 def _text(node: ast.expr) -> str:

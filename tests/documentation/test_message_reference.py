@@ -27,6 +27,14 @@ def test_each_kind_has_messages() -> None:
     assert titles == [kind.title for kind in KINDS]
 
 
+def test_the_order_does_not_depend_on_hashes() -> None:
+    found = message_reference.error_messages()
+    words = "… cannot be written: …"
+    same = [item for item in found if item.text == words]
+    assert len(same) > 1
+    assert same == sorted(same)
+
+
 def test_markup_in_advice_is_text() -> None:
     page = message_reference.markdown()
     assert "RISEML\\_HOME" in page
