@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -68,7 +67,8 @@ def test_an_unchanged_project_is_neither_checked_nor_compiled(lab: Lab) -> None:
     (lab.folder / "riseml.yml").write_text(CONFIG)
     first = _modules_of_train(lab)
     assert {"yaml", "riseml.config", "riseml.planner"} <= first
-    _wait_for_files(lab.engine.home / "cache/documents")
+    documents = lab.engine.home / "cache/documents"
+    lab.until(lambda: any(documents.glob("*")), "a kept document")
     protocol.stop_controller(lab.engine.home)
     second = _modules_of_train(lab)
     unneeded = {
@@ -109,13 +109,6 @@ def _modules_of_train(lab: Lab) -> set[str]:
         capture_output=True,
     )
     return set(done.stdout.split())
-
-
-def _wait_for_files(folder: Path) -> None:
-    limit = time.monotonic() + 60
-    while not (folder.is_dir() and any(folder.iterdir())):
-        assert time.monotonic() < limit
-        time.sleep(0.05)
 
 
 def controllers_of(home: Path) -> list[psutil.Process]:
