@@ -30,17 +30,7 @@ def _fill(_app: Sphinx, _docname: str, source: list[str]) -> None:
     source[0] = _MARK.sub(lambda match: PAGES[match[1]](), source[0])
 
 
-def _outdated(app: Sphinx, *_: object) -> list[str]:
-    """Return the pages to build again: their text depends on the code."""
-    return [
-        name
-        for name in app.project.docnames
-        if _MARK.search(app.env.doc2path(name).read_text("utf-8"))
-    ]
-
-
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the replacement."""
     app.connect("source-read", _fill)
-    app.connect("env-get-outdated", _outdated)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
