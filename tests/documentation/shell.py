@@ -8,7 +8,6 @@ import os
 import re
 import select
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -25,6 +24,7 @@ from typing import Self
 import psutil
 
 from riseml.engines.local import protocol
+from riseml.engines.local.jobs import tree
 from tests.documentation.pages import ROOT
 
 TIMEOUT_SECONDS = 180
@@ -208,7 +208,8 @@ class Shell:
                 process.wait(10)
         os.close(self._reading)
         if self._is_reader:
-            shutil.rmtree(self.root, onerror=_make_writable)
+            # The engine and jobs close folders.
+            tree.remove(os.fsencode(self.root))
 
     def processes(self) -> list[psutil.Process]:
         """Return the processes whose home is that of the page, other than the shells."""
@@ -257,14 +258,3 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def _make_writable(_function: object, path: str, _error: object) -> None:
-    """Remove a file of a directory that the engine has made read-only."""
-    parent = Path(path).parent
-    parent.chmod(0o700)
-    if Path(path).is_dir() and not Path(path).is_symlink():
-        Path(path).chmod(0o700)
-        shutil.rmtree(path)
-    else:
-        Path(path).unlink(missing_ok=True)
