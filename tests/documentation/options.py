@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from functools import cache
-from importlib import import_module
 
 from riseml import cli
 from riseml.cli import app
@@ -91,7 +90,7 @@ def _unknown_options(command: str, words: list[str]) -> list[str]:
 @cache
 def options(command: str) -> frozenset[str]:
     """Return the options of a command, and of all commands of a group."""
-    module = import_module(f"riseml.cli.{cli.COMMANDS[command].module}")
+    module = cli.load(command)
     functions = getattr(module, "COMMANDS", None) or {command: module.command}
     found: set[str] = set()
     for name, function in functions.items():

@@ -16,7 +16,7 @@ from riseml import settings
 from riseml.cli import COMMANDS, failure, load, outcome
 from riseml.cli.app import build
 from riseml.settings import Settings
-from tests.documentation.test_environment import ROOT
+from tests.documentation.pages import ROOT
 
 ENTRIES = command_reference.entries()
 BY_NAME = {entry.name: entry for entry in ENTRIES}
