@@ -21,5 +21,6 @@ def compile_workflow(
     """
     # Loading Hera takes longer than everything else that a command does.
     from riseml.compiler import workflow  # noqa: PLC0415
+    from riseml.compiler.names import Names  # noqa: PLC0415
 
-    return workflow.compile_workflow(plan, origin, target)
+    return workflow.compose(Names(plan, origin, target))

@@ -53,7 +53,7 @@ from riseml.compiler import (
 from riseml.compiler.description import describe
 from riseml.compiler.names import Names, label
 from riseml.compiler.text import KILLED, item, parameter, reference
-from riseml.plan import Experiment, ExperimentSet, Origin, Search, Shard, Target
+from riseml.plan import Experiment, ExperimentSet, Search, Shard, Target
 
 # All combinations: nothing about that has to be recorded.
 _GRID = Search().method
@@ -68,17 +68,13 @@ _ALIVE = f"'{KILLED}' !~ '(^|,)({{{{item.{labels.SUB_PARAMETER}}}}}|[*])='"
 _NO_SERVICE: Any = object()
 
 
-def compile_workflow(
-    plan: ExperimentSet, origin: Origin, target: Target
-) -> dict[str, Any]:
-    """Return the Workflow that runs `plan` on `target`, as plain JSON data.
+def compose(names: Names) -> dict[str, Any]:
+    """Return the document that `compile_workflow` describes.
 
     Raises:
-        InvalidInputError: a command is longer than any machine can run, or Argo would
-            interpret a text that only values complete. `limits.check`
-            checks what Argo can keep.
+        InvalidInputError: as for `compile_workflow`.
     """
-    names = Names(plan, origin, target)
+    target = names.target
     build.check(names)
     braces.check(names)
     workflow = Workflow(
