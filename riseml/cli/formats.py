@@ -53,7 +53,7 @@ def write_data(data: Data, output_format: str, *, headers: bool = True) -> None:
         output.names(data.names)
     elif output_format == "csv":
         titles = [data.titles] if headers else []
-        output.write_exactly(output.csv_text([*titles, *data.rows]))
+        output.csv([*titles, *data.rows])
     else:
         output.data(data.records, output_format)
 

@@ -112,7 +112,7 @@ def _writer(output_format: str) -> Callable[[list[LineRecord]], str]:
         return _json
     if output_format == "yaml":
         return _yaml
-    output.csv(list(LineRecord.__annotations__), [])
+    output.csv([list(LineRecord.__annotations__)])
     return _csv
 
 

@@ -224,4 +224,4 @@ class _Printer:
         rows = [[time, *row] for row in data.rows]
         has_titles = self._is_first and self._style.headers
         titles = [["time", *data.titles]] if has_titles else []
-        output.write_exactly(output.csv_text([*titles, *rows]))
+        output.csv([*titles, *rows])

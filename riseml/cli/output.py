@@ -92,9 +92,9 @@ def data(value: Any, output_format: str) -> None:
     write_exactly(to_yaml(finite))
 
 
-def csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write rows as CSV below a line of titles."""
-    write_exactly(csv_text([titles, *rows]))
+def csv(rows: Iterable[Sequence[str]]) -> None:
+    """Write rows as CSV; the first one may be the titles."""
+    write_exactly(csv_text(rows))
 
 
 def csv_text(rows: Iterable[Sequence[str]]) -> str:
