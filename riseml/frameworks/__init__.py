@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 from riseml import plugins
 from riseml.plan import Job, Resources
-from riseml.schema.fields import Record
+from riseml.schema.fields import Boolean, Record
 
 PLAIN = "plain"
 """The module for experiments that name no framework."""
@@ -46,6 +46,17 @@ class Framework(Protocol):
 
     def distribute(self, job: Job, options: Any, image: str) -> tuple[Job, ...]:
         """Return the jobs of an experiment; `job` is the only one that it has without a framework."""
+
+
+def tensorboard(*, default: bool) -> Boolean:
+    """Return the key `tensorboard` of a framework's section."""
+    return Boolean().says(
+        "Whether a TensorBoard shows the output while the run is active.",
+        default=default,
+        example=not default,
+        local="as a process, from your own environment",
+        cluster="in a pod, which `riseml tensorboard` reaches",
+    )
 
 
 def names() -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """Horovod with any library: workers whose processes are the ranks of one `mpirun`, as with `framework: mpi`."""
 
 from riseml.dataclass import dataclass
-from riseml.frameworks import mpi
+from riseml.frameworks import mpi, tensorboard
 from riseml.plan import Job, Resources
-from riseml.schema.fields import Boolean, Nullable, Record, Text
+from riseml.schema.fields import Nullable, Record, Text
 from riseml.schema.resources import WORKERS, Workers
 
 
@@ -31,13 +31,7 @@ SECTION = Record(
             example="0.28.1",
             local="used in containers only",
         ),
-        "tensorboard": Boolean().says(
-            "Whether a TensorBoard shows the output while the run is active.",
-            default=False,
-            example=True,
-            local="as a process, from your own environment",
-            cluster="in a pod, which `riseml tensorboard` reaches",
-        ),
+        "tensorboard": tensorboard(default=False),
         "workers": WORKERS.says(
             "Workers, each on one node, and the processes of each: a number, or a mapping.",
             otherwise="one job runs the commands once",

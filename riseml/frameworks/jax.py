@@ -6,8 +6,9 @@ templates/jax_hook.py lets `jax.distributed.initialize()` read them.
 """
 
 from riseml.dataclass import dataclass, replace
+from riseml.frameworks import tensorboard
 from riseml.plan import POSITION, Job, Resources, host
-from riseml.schema.fields import Boolean, Record
+from riseml.schema.fields import Record
 from riseml.schema.resources import WORKERS, Workers
 
 # The coordinator's port in JAX's documentation.
@@ -35,13 +36,7 @@ class Options:
 SECTION = Record(
     Options,
     {
-        "tensorboard": Boolean().says(
-            "Whether a TensorBoard shows the output while the run is active.",
-            default=False,
-            example=True,
-            local="as a process, from your own environment",
-            cluster="in a pod, which `riseml tensorboard` reaches",
-        ),
+        "tensorboard": tensorboard(default=False),
         "workers": WORKERS.says(
             "Workers, each on one node, and the processes of each: a number, or a mapping.",
             otherwise="one job runs the commands once",

@@ -4,8 +4,9 @@ pytorch: {workers: {count: 3, processes: 2}}   ──▶   master (ranks 0 and 1
 """
 
 from riseml.dataclass import dataclass, replace
+from riseml.frameworks import tensorboard
 from riseml.plan import INDEX, Job, Resources, host
-from riseml.schema.fields import Boolean, Nullable, Record, Text
+from riseml.schema.fields import Nullable, Record, Text
 from riseml.schema.resources import WORKERS, Workers
 
 # The master's store listens here; torchrun's default.
@@ -56,13 +57,7 @@ SECTION = Record(
             example="2.4.0-cuda12.4-cudnn9-runtime",
             local="used in containers only",
         ),
-        "tensorboard": Boolean().says(
-            "Whether a TensorBoard shows the output while the run is active.",
-            default=False,
-            example=True,
-            local="as a process, from your own environment",
-            cluster="in a pod, which `riseml tensorboard` reaches",
-        ),
+        "tensorboard": tensorboard(default=False),
         "workers": WORKERS.says(
             "Workers, each on one node, and the processes of each: a number, or a mapping.",
             otherwise="one job runs the commands once",

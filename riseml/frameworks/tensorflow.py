@@ -9,10 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from riseml.dataclass import dataclass, replace
-from riseml.frameworks import mpi
+from riseml.frameworks import mpi, tensorboard
 from riseml.plan import POSITION, Job, Resources, host
 from riseml.schema.fields import (
-    Boolean,
     Choice,
     Integer,
     Nullable,
@@ -189,13 +188,7 @@ SECTION = Record(
             example="2.17.0",
             local="used in containers only",
         ),
-        "tensorboard": Boolean().says(
-            "Whether a TensorBoard shows the output while the run is active.",
-            default=True,
-            example=False,
-            local="as a process, from your own environment",
-            cluster="in a pod, which `riseml tensorboard` reaches",
-        ),
+        "tensorboard": tensorboard(default=True),
         "distributed": Nullable(_DISTRIBUTED, empty=True).says(
             "Master, workers and parameter servers, connected by TF_CONFIG.",
             otherwise="one job runs the commands",
