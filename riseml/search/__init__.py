@@ -41,13 +41,20 @@ from riseml.distributions import (
     distribution,
 )
 from riseml.plan import EarlyStop, Rounds
-from riseml.schema.fields import Record
+from riseml.schema.fields import Integer, Record
 
 DEFAULT = "grid"
 """The strategy of a riseml.yml without `search`."""
 
 MAX_TRIALS = 100_000
 """Experiments that one set may have."""
+
+SEED = Integer(0).says(
+    "Number that decides all random choices.",
+    otherwise="each run has its own",
+    example=1,
+)
+"""The key `seed` of a strategy's section."""
 
 _KIND = "search"
 _REQUIRED = ("SECTION", "size")

@@ -14,7 +14,7 @@ from riseml.dataclass import dataclass
 from riseml.distributions import Distribution, Parameters
 from riseml.plan import EarlyStop
 from riseml.schema.fields import Integer, Record
-from riseml.search import Fault, grid, random
+from riseml.search import SEED, Fault, grid, random
 
 DRAWS = True
 MEASURES = True
@@ -65,11 +65,7 @@ SECTION = Record(
             otherwise="all combinations are run; with a distribution it is required",
             example=64,
         ),
-        "seed": Integer(0).says(
-            "Number that decides all random choices.",
-            otherwise="each run has its own",
-            example=1,
-        ),
+        "seed": SEED,
     },
     required={"max_resource": "Write for example max_resource: 81."},
 )

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from riseml.dataclass import dataclass
 from riseml.distributions import Distribution, Parameters, distribution
 from riseml.schema.fields import Integer, Record
-from riseml.search import Fault, too_many_trials
+from riseml.search import SEED, Fault, too_many_trials
 
 DRAWS = True
 
@@ -30,11 +30,7 @@ SECTION = Record(
     Options,
     {
         "trials": Integer(1).says("Number of experiments.", example=20),
-        "seed": Integer(0).says(
-            "Number that decides all random choices.",
-            otherwise="each run has its own",
-            example=1,
-        ),
+        "seed": SEED,
     },
     required={"trials": "Write for example trials: 20."},
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from riseml.dataclass import dataclass
 from riseml.distributions import Parameters
 from riseml.schema.fields import Integer, Record, Text
-from riseml.search import Fault, too_many_trials
+from riseml.search import SEED, Fault, too_many_trials
 
 if TYPE_CHECKING:
     from riseml.rounds.trials import Request
@@ -42,11 +42,7 @@ SECTION = Record(
     Options,
     {
         "trials": Integer(1).says("Number of experiments.", example=30),
-        "seed": Integer(0).says(
-            "Number that decides all random choices.",
-            otherwise="each run has its own",
-            example=1,
-        ),
+        "seed": SEED,
         "batch": Integer(1).says(
             "Number of experiments in a round.",
             otherwise="it is as many as run at the same time",
