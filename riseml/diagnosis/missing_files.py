@@ -35,7 +35,7 @@ _SEPARATORS = re.compile(r"[\s:;,()\[\]{}<>'\"`=]+")
 # Where the checkout of a job is, with mounts and without them.
 _CODE = re.compile(r"^(?:/code/|/.*/volumes/code/)")
 # Where jobs see the data volume.
-_DATA = re.compile(r"^/data/")
+_DATA = "/data/"
 
 
 class Match(NamedTuple):
@@ -88,8 +88,10 @@ def missing_file(evidence: Evidence, subject: Subject) -> Cause | None:
         return _outside(evidence, subject, path, facts.outside_files[path], quoted)
     # A file that is there may be one that cannot be read.
     absent = "\n".join(filter(_ABSENT.search, lines))
-    in_volume = [path for path in paths if _DATA.match(path) and path in absent]
-    return _absent_data(subject, in_volume[0], quoted) if in_volume else None
+    for path in paths:
+        if path.startswith(_DATA) and path in absent:
+            return _absent_data(subject, path, quoted)
+    return None
 
 
 def bring_advice(entry: str, source: str) -> str:
@@ -142,7 +144,7 @@ def _in_data(
 
 
 def _absent_data(subject: Subject, path: str, lines: Sequence[str]) -> Cause:
-    folder = posixpath.join(posixpath.dirname(_DATA.sub("", path)), "")
+    folder = posixpath.join(posixpath.dirname(path.removeprefix(_DATA)), "")
     return cause(
         subject,
         f"{path} was not in the data folder",
